@@ -1,0 +1,26 @@
+"""Data: known densities, image sets, and the Lightning data modules that serve them."""
+
+from lightning_ebm.data.density import Density
+from lightning_ebm.data.digits import Digits
+from lightning_ebm.data.images import ImageData, LabelledImages
+from lightning_ebm.data.known import KnownDensity
+from lightning_ebm.data.mixtures import FourModes, GaussianMixture, Mixture, RingOfEight, TwoModes
+from lightning_ebm.data.mnist import MNIST
+from lightning_ebm.data.shapes import Checkerboard, Moons, Rings
+
+__all__ = [
+    "MNIST",
+    "Checkerboard",
+    "Density",
+    "Digits",
+    "FourModes",
+    "GaussianMixture",
+    "ImageData",
+    "KnownDensity",
+    "LabelledImages",
+    "Mixture",
+    "Moons",
+    "RingOfEight",
+    "Rings",
+    "TwoModes",
+]

@@ -1,0 +1,43 @@
+"""A convolutional energy for images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.energies.energy import Energy
+
+
+class ConvNet(Energy):
+    """Strided convolutions with SiLU and no normalisation, then one linear layer.
+
+    Args:
+        event_shape: channels, height and width of an image.
+        widths: channels after each convolution; each but the first halves the sides.
+        zero_start: whether the last layer starts at zero, so that training starts from the base
+            measure, whose log Z is known.
+    """
+
+    def __init__(
+        self,
+        event_shape: list[int],
+        widths: list[int] | None = None,
+        zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+    ) -> None:
+        super().__init__(event_shape)
+        channels = [event_shape[0], *(widths or [32, 64, 64])]
+        layers = []
+        for index, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+            size, stride = (3, 1) if index == 0 else (4, 2)
+            layers += [nn.Conv2d(before, after, size, stride, padding=1), nn.SiLU()]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        with torch.no_grad():
+            features = self.features(torch.zeros(1, *event_shape)).shape[1]
+        self.last = nn.Linear(features, 1)
+        if zero_start:
+            nn.init.zeros_(self.last.weight)
+            nn.init.zeros_(self.last.bias)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Energies of standardised images."""
+        return self.last(self.features(x)).squeeze(1)

@@ -1,0 +1,41 @@
+"""A fully connected energy."""
+
+from __future__ import annotations
+
+from math import prod
+
+from torch import Tensor, nn
+
+from lightning_ebm.energies.energy import Energy
+
+
+class MLP(Energy):
+    """Fully connected layers with SiLU, smooth as Langevin needs.
+
+    Args:
+        event_shape: shape of one point, flattened inside.
+        hidden: widths of the hidden layers.
+        zero_start: whether the last layer starts at zero, so that training starts from the base
+            measure, whose log Z is known.
+    """
+
+    def __init__(
+        self,
+        event_shape: list[int],
+        hidden: list[int] | None = None,
+        zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+    ) -> None:
+        super().__init__(event_shape)
+        widths = [prod(event_shape), *(hidden or [128, 128, 128])]
+        layers = [nn.Flatten()]
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(before, after), nn.SiLU()]
+        last = nn.Linear(widths[-1], 1)
+        if zero_start:
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(*layers, last)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Energies of standardised points."""
+        return self.layers(x).squeeze(1)

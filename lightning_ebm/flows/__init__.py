@@ -1,0 +1,8 @@
+"""Companion flows: `Flow` wraps any normflows model; the usual ones have builders."""
+
+from lightning_ebm.flows.flow import Flow
+from lightning_ebm.flows.glow import Glow
+from lightning_ebm.flows.neural_spline import NeuralSpline
+from lightning_ebm.flows.real_nvp import RealNVP
+
+__all__ = ["Flow", "Glow", "NeuralSpline", "RealNVP"]

@@ -1,0 +1,23 @@
+"""Markov transitions, a file per kernel."""
+
+from lightning_ebm.kernels.cycle import Cycle
+from lightning_ebm.kernels.gradient_ascent import GradientAscent
+from lightning_ebm.kernels.hmc import HMC
+from lightning_ebm.kernels.imh import IMH
+from lightning_ebm.kernels.isir import ISIR
+from lightning_ebm.kernels.kernel import Info, Kernel, average
+from lightning_ebm.kernels.mala import MALA
+from lightning_ebm.kernels.ula import ULA
+
+__all__ = [
+    "HMC",
+    "IMH",
+    "ISIR",
+    "MALA",
+    "ULA",
+    "Cycle",
+    "GradientAscent",
+    "Info",
+    "Kernel",
+    "average",
+]

@@ -1,0 +1,40 @@
+"""Cycle: kernels one after the other, each repeated, are a kernel."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from lightning_ebm.chain import Chain
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels.kernel import Info, Kernel, average
+from lightning_ebm.problem import Problem
+
+
+class Cycle(Kernel):
+    """Apply each kernel its number of times, in order; exact if all of them are.
+
+    Args:
+        kernels: the kernels, in order.
+        repeats: how often each is applied in one transition; once each if None.
+    """
+
+    def __init__(self, kernels: list[Kernel], repeats: list[int] | None = None) -> None:
+        super().__init__()
+        repeats = [1] * len(kernels) if repeats is None else repeats
+        if len(repeats) != len(kernels) or any(count < 0 for count in repeats):
+            raise SettingError(
+                f"repeats is {repeats} for {len(kernels)} kernels: give each kernel one number "
+                "of at least 0"
+            )
+        self.kernels = nn.ModuleList(kernels)
+        self.repeats = repeats
+        self.exact = all(kernel.exact for kernel in kernels)
+
+    def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One round of all kernels."""
+        infos = []
+        for kernel, repeats in zip(self.kernels, self.repeats, strict=True):
+            for _ in range(repeats):
+                chain, info = kernel.step(problem, chain)
+                infos.append(info)
+        return chain, average(infos)

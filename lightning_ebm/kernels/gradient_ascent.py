@@ -1,0 +1,41 @@
+"""Gradient ascent: Langevin without its noise, as some papers' released code has it."""
+
+from __future__ import annotations
+
+from lightning_ebm.chain import Chain, choose, with_score
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels.kernel import Info, Kernel
+from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.problem import Problem
+
+
+class GradientAscent(Kernel):
+    """x' = x + clamp(γ ∇log p(x), ±limit): it seeks modes and samples nothing.
+
+    Args:
+        step_size: γ, in squared units of x.
+        limit: the largest move of a coordinate in one step; None for no limit.
+
+    Source: the released code of Xie et al. 2022 (CoopFlow), where Langevin's noise is left out.
+    """
+
+    exact = False
+
+    def __init__(self, step_size: float = 0.01, limit: float | None = None) -> None:
+        super().__init__()
+        if limit is not None and not limit > 0:
+            raise SettingError(f"limit is {limit}: it must be positive, or null for none")
+        self.step_size = StepSize(step_size)
+        self.limit = limit
+
+    def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One step uphill; chains whose new density or score is not finite stay."""
+        chain = with_score(problem, chain)
+        step_size = self.step_size(chain.x)
+        move = step_size * chain.score
+        if self.limit is not None:
+            move = move.clamp(-self.limit, self.limit)
+        proposed = with_score(problem, Chain(chain.x + move))
+        finite = proposed.finite()
+        info = {"non_finite": (~finite).to(step_size).mean(), "step_size": step_size}
+        return choose(finite, proposed, chain), info

@@ -1,0 +1,60 @@
+"""i-SIR: iterated sampling importance resampling with the flow's draws as candidates."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.chain import Chain, choose, with_density
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels.kernel import Info, Kernel
+from lightning_ebm.problem import Problem
+
+
+class ISIR(Kernel):
+    """Put N fresh draws of q beside the state, and pick one of the N + 1 by its weight w = p/q.
+
+    Exact for every N. The acceptance it reports is the probability of leaving the state. A
+    candidate whose weight is not finite has weight 0 and is counted.
+
+    Args:
+        n_proposals: N, fresh draws per chain and step.
+
+    Source: Andrieu, Lee and Vihola 2018, section 1; with flows, Samsonov et al. 2022, algorithm 1.
+    """
+
+    exact = True
+
+    def __init__(self, n_proposals: int = 4) -> None:
+        super().__init__()
+        if n_proposals < 1:
+            raise SettingError(f"n_proposals is {n_proposals}: it must be at least 1")
+        self.n_proposals = n_proposals
+
+    def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One resampling of every chain among its state and its candidates."""
+        chain = with_density(problem, chain)
+        n = len(chain.x)
+        y, log_q_y = problem.proposal.sample(n * self.n_proposals)
+        log_prob_y = problem.log_prob(y)
+        fresh = _finite_or_zero_weight(log_prob_y - log_q_y).view(n, self.n_proposals)
+        held = chain.log_prob - problem.proposal.log_prob(chain.x)
+        held = torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)[:, None]
+        log_weights = torch.cat([held, fresh], dim=1)
+        # Where no weight is finite there is nothing to choose from, and the state is kept.
+        stuck = (log_weights == -torch.inf).all(1)
+        log_weights[stuck, 0] = 0
+        probabilities = log_weights.softmax(1)
+        choice = probabilities.multinomial(1).squeeze(1)
+        moved = choice > 0
+        picked = torch.arange(n, device=y.device) * self.n_proposals + (choice - 1).clamp(min=0)
+        proposed = Chain(y[picked], log_prob_y[picked])
+        info = {
+            "acceptance_global": 1 - probabilities[:, 0].mean(),
+            "non_finite": (fresh == -torch.inf).to(fresh.dtype).mean(),
+        }
+        return choose(moved, proposed, chain), info
+
+
+def _finite_or_zero_weight(log_weight: Tensor) -> Tensor:
+    return torch.where(log_weight.isfinite(), log_weight, torch.full_like(log_weight, -torch.inf))

@@ -1,0 +1,44 @@
+"""The contract of a kernel: one Markov transition of many chains at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.chain import Chain
+from lightning_ebm.problem import Problem
+
+Info = dict[str, Tensor]
+"""What happened in a transition, each a number (0-d tensor): `acceptance_local` or
+`acceptance_global`, `non_finite` (share of proposals rejected for a non-finite density or score),
+`step_size`. A kernel reports what it computed and nothing else."""
+
+
+class Kernel(nn.Module, ABC):
+    """One Markov transition.
+
+    To implement one: set `exact`, and write `step`. Use `with_density` and `with_score` of
+    `lightning_ebm.chain`, so that nothing is evaluated twice. A kernel that learns anything keeps
+    it by `get_extra_state` / `set_extra_state`, and learns only while `self.training` is true:
+    a kernel in eval mode is one fixed transition.
+
+    Attributes:
+        exact: whether the transition leaves the target invariant.
+    """
+
+    exact: bool
+
+    @abstractmethod
+    def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """Move every chain once; the chain returned carries what is known at its points."""
+
+
+def average(infos: Sequence[Info]) -> Info:
+    """Mean of each entry over the transitions that reported it."""
+    keys = dict.fromkeys(key for info in infos for key in info)
+    return {
+        key: torch.stack([info[key] for info in infos if key in info]).mean() for key in keys
+    }

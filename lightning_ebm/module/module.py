@@ -1,0 +1,279 @@
+"""`EBMLightningModule`: trains an energy and its companion flow on whatever a sampler draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.energies import Energy
+from lightning_ebm.flows import Flow
+from lightning_ebm.module.companion import flow_step
+from lightning_ebm.module.evaluation import EvaluationHooks
+from lightning_ebm.module.preparation import PreparationHooks
+from lightning_ebm.module.process_state import ProcessStateHooks
+from lightning_ebm.module.settings import check_settings, save_settings
+from lightning_ebm.objectives import likelihood_loss, magnitude_penalty
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler
+from lightning_ebm.problem import Problem
+from lightning_ebm.sampler import Draw, Sampler
+
+
+class EBMLightningModule(
+    PreparationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule
+):
+    """An energy-based model p(x) ∝ exp(-E(x)/T) b(x), trained by maximum likelihood.
+
+    Each step draws x⁻ from the model with the sampler, descends mean E(x⁺) - mean E(x⁻) in the
+    energy and the sampler's own loss in the flow, and steps both networks: one batch is one step.
+
+    Args:
+        energy: maps points `(n, *event)` to one number each; any module without batch coupling.
+        sampler: draws the negative samples; in YAML a name that `lightning samplers` lists.
+        flow: the companion flow, for samplers that use one.
+        base: what the energy tilts: "gaussian" (fitted to data), "flow" (a frozen copy of the
+            pre-trained flow) or "none".
+        base_widening: factor on the Gaussian's standard deviations.
+        temperature: T. Practice that scales gradient and noise apart (x' = x - s∇E + nξ) samples
+            at T = n²/(2s); give that T here, and n²/2 as the sampler's step size.
+        n_chains: negative samples per step and process; by default as many as data in the batch.
+        magnitude_penalty: λ in λ (mean E(x⁺)² + mean E(x⁻)²).
+        energy_optimizer: of the energy.
+        flow_optimizer: of the flow, and of a sampler's own parameters if it has any.
+        energy_scheduler: learning-rate scheduler of the energy.
+        flow_scheduler: learning-rate scheduler of the flow.
+        scheduler_interval: whether schedulers step with every optimizer step or every epoch.
+        energy_clip: largest gradient norm of the energy, in place of Trainer's gradient_clip_val.
+        flow_clip: the same for the flow.
+        energy_average: decay of an exponential moving average of the energy's weights, which is
+            then what is evaluated; null for none.
+        flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
+        flow_updates: flow steps per energy step, on the same draw.
+        n_samples: fresh samples that test and predict draw.
+        evaluation_draws: draws of the sampler that a fresh chain runs through.
+
+    Raises:
+        SettingError: if the settings do not fit together.
+    """
+
+    def __init__(
+        self,
+        energy: Energy,
+        sampler: Sampler,
+        flow: Flow | None = None,
+        base: Literal["gaussian", "flow", "none"] = "gaussian",
+        base_widening: float = 1.0,
+        temperature: float = 1.0,
+        n_chains: int | None = None,
+        magnitude_penalty: float = 0.0,
+        energy_optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
+        flow_optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
+        energy_scheduler: LRSchedulerCallable | None = None,
+        flow_scheduler: LRSchedulerCallable | None = None,
+        scheduler_interval: Literal["step", "epoch"] = "step",
+        energy_clip: float | None = None,
+        flow_clip: float | None = 5.0,
+        energy_average: float | None = 0.999,
+        flow_pretraining: int = 0,
+        flow_updates: int = 1,
+        n_samples: int = 512,
+        evaluation_draws: int = 20,
+    ) -> None:
+        super().__init__()
+        settings = {k: v for k, v in locals().items() if k not in {"self", "__class__"}}
+        save_settings(self, settings)
+        check_settings(settings)
+        self.energy = energy
+        self.sampler = sampler
+        self.flow = Flow(flow) if flow is not None and not isinstance(flow, Flow) else flow
+        self.reference = GaussianBase(base_widening)
+        self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None
+        self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
+        self.temperature = temperature
+        self.n_chains = n_chains
+        self.magnitude_penalty = magnitude_penalty
+        self.optimizers_by_network = {"energy": energy_optimizer, "flow": flow_optimizer}
+        self.schedulers_by_network = {"energy": energy_scheduler, "flow": flow_scheduler}
+        self.scheduler_interval = scheduler_interval
+        self.clips = {"energy": energy_clip, "flow": flow_clip}
+        self.flow_pretraining = flow_pretraining if sampler.uses_flow or base == "flow" else 0
+        self.flow_updates = flow_updates
+        self.n_samples = n_samples
+        self.evaluation_draws = evaluation_draws
+        self.average = None if energy_average is None else _moving_average(energy, energy_average)
+        if self.flow is not None and not sampler.teaches_flow:
+            self.flow.requires_grad_(False)
+        self.register_buffer("prepared", torch.tensor(False))
+        self.latest_draw: Draw | None = None
+
+    def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
+        """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.
+
+        Args:
+            x: points.
+            energy: the network to use; by default the one that is trained.
+        """
+        log_density = -energies(energy or self.energy, x) / self.temperature
+        return log_density if self.base is None else log_density + self.base.log_prob(x)
+
+    def problem(self, data: Tensor | None = None, energy: nn.Module | None = None) -> Problem:
+        """What a sampler is asked to sample."""
+        energy = energy or self.energy
+        networks = [energy, self.flow, self.frozen_flow]
+        return Problem(
+            log_density=lambda x: self.log_density(x, energy),
+            event_shape=tuple(self.reference.mean.shape),
+            reference=self.reference,
+            proposal=self.flow,
+            flow=self.flow,
+            data=data,
+            networks=tuple(network for network in networks if network is not None),
+        )
+
+    @staticmethod
+    def points(batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
+        """The points of a batch, which is a tensor or a sequence that begins with one."""
+        return batch[0] if isinstance(batch, (list, tuple)) else batch
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
+        """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
+        x = self.points(batch)
+        problem = self.problem(x)
+        draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
+        energy_data, energy_samples = energies(self.energy, torch.cat([x, draw.x])).split(
+            [len(x), len(draw.x)]
+        )
+        loss = likelihood_loss(energy_data, energy_samples)
+        if self.magnitude_penalty:
+            penalty = magnitude_penalty(energy_data, energy_samples)
+            loss = loss + self.magnitude_penalty * penalty
+        flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
+        total = loss if flow_loss is None else loss + flow_loss
+        self._stop_if_diverged(total, energy_data, energy_samples, flow_loss)
+        if self._logs_this_step():
+            scalars = {
+                "energy/data": energy_data.mean(),
+                "energy/samples": energy_samples.mean(),
+                "energy/difference": energy_data.mean() - energy_samples.mean(),
+                "loss/energy": loss,
+            } | {f"sampler/{key}": value for key, value in draw.info.items()}
+            if flow_loss is not None:
+                scalars["loss/flow"] = flow_loss
+            self.log_dict({k: v.detach().float() for k, v in scalars.items()}, sync_dist=True)
+        return total
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """One optimizer object that holds one per network, and their schedulers likewise."""
+        learners = {"energy": [p for p in self.energy.parameters() if p.requires_grad]}
+        if self.sampler.teaches_flow:
+            modules = [m for m in (self.flow, self.sampler) if m is not None]
+            learners["flow"] = [p for m in modules for p in m.parameters() if p.requires_grad]
+        optimizers = {k: self.optimizers_by_network[k](p) for k, p in learners.items()}
+        schedulers = {
+            name: self.schedulers_by_network[name](optimizer)
+            for name, optimizer in optimizers.items()
+            if self.schedulers_by_network[name] is not None
+        }
+        joint = JointOptimizer(optimizers)
+        if not schedulers:
+            return {"optimizer": joint}
+        scheduler = JointScheduler(joint, schedulers)
+        return {
+            "optimizer": joint,
+            "lr_scheduler": {"scheduler": scheduler, "interval": self.scheduler_interval},
+        }
+
+    def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
+        """Step both networks' schedulers."""
+        scheduler.step(self.trainer.callback_metrics)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: JointOptimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip each network by itself, so that neither's gradient shrinks the other's."""
+        for name, part in _joint(optimizer).optimizers.items():
+            limit = self.clips[name] if self.clips[name] is not None else gradient_clip_val
+            if limit is not None:
+                self.trainer.precision_plugin.clip_gradients(
+                    part, limit, gradient_clip_algorithm or "norm"
+                )
+
+    def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
+        """Log each network's gradient norm, before clipping."""
+        if self._logs_this_step():
+            for name, part in _joint(optimizer).optimizers.items():
+                gradients = [
+                    p.grad for g in part.param_groups for p in g["params"] if p.grad is not None
+                ]
+                self.log(f"gradient_norm/{name}", nn.utils.get_total_norm(gradients))
+                self.log(f"learning_rate/{name}", part.param_groups[0]["lr"])
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: JointOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Step both networks, give the flow its extra steps, update the moving average."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self.sampler.teaches_flow:
+            for _ in range(self.flow_updates - 1):
+                flow_step(
+                    self.sampler.flow_loss(self.problem(), self.latest_draw),
+                    _joint(optimizer).optimizers["flow"],
+                    self.clips["flow"],
+                    self._mean_over_processes,
+                )
+        if self.average is not None:
+            self.average.update_parameters(self.energy)
+        self.mark_random_state()
+
+    def _mean_over_processes(self, tensor: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(tensor, reduce_op="mean")
+
+    def _logs_this_step(self) -> bool:
+        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+
+    def _stop_if_diverged(self, total: Tensor, *parts: Tensor | None) -> None:
+        if not total.isfinite():
+            names = ["energy of data", "energy of samples", "loss of the flow"]
+            pairs = zip(names, parts, strict=True)
+            culprits = [n for n, part in pairs if part is not None and not part.isfinite().all()]
+            raise FloatingPointError(
+                f"training diverged at step {self.global_step}: not finite: "
+                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last checkpoint "
+                "with a lower learning rate, a smaller step_size, model.energy_clip or "
+                "model.magnitude_penalty"
+            )
+
+
+def energies(energy: nn.Module, x: Tensor) -> Tensor:
+    """Energies `(n,)` of a network that gives shape `(n,)` or `(n, 1)`."""
+    values = energy(x)
+    return values.squeeze(1) if values.dim() == 2 else values
+
+
+def _joint(optimizer: JointOptimizer) -> JointOptimizer:
+    # Lightning hands hooks its own wrapper around the optimizer.
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def _moving_average(energy: nn.Module, decay: float) -> AveragedModel:
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
+        # Early on the average is short, or the first weights would weigh on it for 1/(1-decay)
+        # steps and more.
+        weight = 1 - torch.minimum(torch.full_like(n, decay, dtype=torch.float64), (1 + n) / (10 + n))
+        torch._foreach_lerp_(averaged, current, weight.item())
+
+    return AveragedModel(energy, multi_avg_fn=update).requires_grad_(False)

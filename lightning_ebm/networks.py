@@ -1,0 +1,64 @@
+"""What the library demands of networks while it samples: frozen, and one point at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.errors import SettingError
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Hold networks in eval mode with no gradients on parameters; restore every flag on leaving.
+
+    Eval mode keeps batch statistics, dropout masks and spectral-norm vectors still, so that
+    nothing a sampler does changes a buffer.
+    """
+    modules = [module for network in networks for module in network.modules()]
+    parameters = [parameter for network in networks for parameter in network.parameters()]
+    training = [module.training for module in modules]
+    trainable = [parameter.requires_grad for parameter in parameters]
+    try:
+        for module in modules:
+            module.training = False
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, flag in zip(modules, training, strict=True):
+            module.training = flag
+        for parameter, flag in zip(parameters, trainable, strict=True):
+            parameter.requires_grad_(flag)
+
+
+def refuse_batch_norm(energy: nn.Module) -> None:
+    """Raise `SettingError` if an energy has a layer that couples the points of a batch."""
+    for name, module in energy.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise SettingError(
+                f"model.energy has a {type(module).__name__} layer ('{name}'), which makes the "
+                "energy of a point depend on the rest of its batch: use GroupNorm, LayerNorm or "
+                "spectral normalisation instead"
+            )
+
+
+def check_energy(energy: nn.Module, x: Tensor) -> None:
+    """Raise `SettingError` unless an energy maps `(n, *event)` to one number per point alone."""
+    with torch.no_grad(), frozen(energy):
+        together = energy(x[:4])
+        if together.shape not in {(len(x[:4]),), (len(x[:4]), 1)}:
+            raise SettingError(
+                f"model.energy must give one number per point, shape (n,) or (n, 1), but gives "
+                f"shape {tuple(together.shape)} for points of shape {tuple(x[:4].shape)}: "
+                "end the network with one output"
+            )
+        alone = torch.cat([energy(point) for point in x[:4].split(1)])
+    if not torch.allclose(together, alone, rtol=1e-3, atol=1e-3):
+        raise SettingError(
+            "model.energy gives a point another energy when other points are in its batch: "
+            "use layers that see one point at a time"
+        )

@@ -1,0 +1,93 @@
+"""Two optimizers as one object, so that a batch is one step and Trainer's settings keep meaning.
+
+Under Lightning's automatic optimization a module may have one optimizer. `JointOptimizer` holds
+one per network, of any classes, and steps them together; `JointScheduler` does so for schedulers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+
+class JointOptimizer(Optimizer):
+    """Named optimizers that step, reset and are saved as one.
+
+    Args:
+        optimizers: name of each network, and its optimizer. The name marks its parameter groups.
+    """
+
+    def __init__(self, optimizers: dict[str, Optimizer]) -> None:
+        self.optimizers = optimizers
+        super().__init__([p for o in optimizers.values() for p in _parameters(o)], {})
+        self._join()
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Evaluate the closure once, then step every optimizer."""
+        loss = None if closure is None else closure()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 - torch's signature
+        """Reset all gradients."""
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each optimizer under its name."""
+        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of each optimizer; one that was not saved begins anew."""
+        for name, optimizer in self.optimizers.items():
+            if name in state_dict:
+                optimizer.load_state_dict(state_dict[name])
+        self._join()
+
+    def _join(self) -> None:
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["name"] = name
+        self.param_groups = [g for o in self.optimizers.values() for g in o.param_groups]
+
+
+class JointScheduler:
+    """Schedulers of a joint optimizer's parts, stepped and saved as one.
+
+    Args:
+        optimizer: the joint optimizer, where Lightning looks for it.
+        schedulers: name of each network, and its scheduler.
+    """
+
+    def __init__(
+        self, optimizer: JointOptimizer, schedulers: dict[str, LRScheduler | ReduceLROnPlateau]
+    ) -> None:
+        self.optimizer = optimizer
+        self.schedulers = schedulers
+
+    def step(self, metrics: dict[str, Tensor]) -> None:
+        """Step every scheduler; one that waits for a plateau waits until its metric exists."""
+        for scheduler in self.schedulers.values():
+            if not isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step()
+            elif scheduler.monitor in metrics:
+                scheduler.step(metrics[scheduler.monitor])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of each scheduler under its name."""
+        return {name: scheduler.state_dict() for name, scheduler in self.schedulers.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of each scheduler; one that was not saved begins anew."""
+        for name, scheduler in self.schedulers.items():
+            if name in state_dict:
+                scheduler.load_state_dict(state_dict[name])
+
+
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

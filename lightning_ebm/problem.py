@@ -1,0 +1,142 @@
+"""What a sampler is asked to sample: an unnormalised log-density and all that is known about it.
+
+A `Problem` is handed to a sampler at every draw. It makes other problems: the same one in the
+latent space of its flow (`pullback`) and one on the way to a reference (`tempered`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Distribution(Protocol):
+    """Something that can be drawn from and has a normalised density."""
+
+    def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        """Draw `n` points `(n, *event)` with their log-densities `(n,)`."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log-density `(n,)` of the points `(n, *event)`."""
+
+
+class Flow(Distribution, Protocol):
+    """A distribution that is the image of a base distribution under an invertible map."""
+
+    base: Distribution
+    latent_shape: tuple[int, ...]
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map latent points to data space: `(x, log|det ∂x/∂z|)`."""
+
+    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map data points to latent space: `(z, log|det ∂z/∂x|)`."""
+
+
+@dataclass
+class Evaluations:
+    """How often a target was evaluated, in points, so that samplers compare per unit of work."""
+
+    densities: int = 0
+    scores: int = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An unnormalised density p̃ to sample, and what may help.
+
+    Attributes:
+        log_density: maps points `(n, *event)` to log p̃ `(n,)`, differentiably.
+        event_shape: shape of one point.
+        reference: a broad distribution over the same space; where noise comes from.
+        proposal: a distribution close to the target, if there is one (the flow; in latent
+            space its base). Global moves propose from it.
+        flow: the flow, if there is one; it teaches and pulls back.
+        data: a batch of data, in data space, if there is one.
+        networks: what the density and the flow are made of; frozen while a sampler runs.
+        to_data: maps points of this space to data space.
+        from_data: maps points of data space to this one.
+        evaluations: a counter, shared by all problems made from this one.
+    """
+
+    log_density: Callable[[Tensor], Tensor]
+    event_shape: tuple[int, ...]
+    reference: Distribution
+    proposal: Distribution | None = None
+    flow: Flow | None = None
+    data: Tensor | None = None
+    networks: tuple[nn.Module, ...] = ()
+    to_data: Callable[[Tensor], Tensor] = lambda x: x
+    from_data: Callable[[Tensor], Tensor] = lambda x: x
+    evaluations: Evaluations = field(default_factory=Evaluations)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Unnormalised log-density `(n,)` of the points, without gradients."""
+        self.evaluations.densities += len(x)
+        with torch.no_grad():
+            return self._checked(self.log_density(x), x)
+
+    def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Unnormalised log-density `(n,)` and its gradient in x, the score `(n, *event)`.
+
+        Gradients reach the points alone: parameters keep whatever `.grad` they had.
+        """
+        self.evaluations.densities += len(x)
+        self.evaluations.scores += len(x)
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            log_prob = self._checked(self.log_density(x), x)
+            (score,) = torch.autograd.grad(log_prob.sum(), x)
+        return log_prob.detach(), score
+
+    def pullback(self) -> Problem:
+        """The same problem in the flow's latent space.
+
+        With x = T(z) the density is log p̃(T(z)) + log|det J_T(z)|, and the flow's base is
+        both the proposal and the reference.
+
+        Raises:
+            ValueError: if the problem has no flow.
+        """
+        flow = self.flow
+        if flow is None:
+            raise ValueError("pullback needs a flow, and this problem has none: give it one")
+
+        def log_density(z: Tensor) -> Tensor:
+            x, log_det = flow.forward(z)
+            return self.log_density(x) + log_det
+
+        return replace(
+            self,
+            log_density=log_density,
+            event_shape=flow.latent_shape,
+            reference=flow.base,
+            proposal=flow.base,
+            flow=None,
+            to_data=lambda z: self.to_data(flow.forward(z)[0].detach()),
+            from_data=lambda x: flow.inverse(self.from_data(x))[0].detach(),
+        )
+
+    def tempered(self, beta: float, reference: Distribution | None = None) -> Problem:
+        """The geometric path p̃^β · reference^(1-β), β = 1 being this problem.
+
+        Source: Neal 2001, Annealed importance sampling, section 2.
+        """
+        other = reference if reference is not None else self.reference
+        return replace(
+            self,
+            log_density=lambda x: beta * self.log_density(x) + (1 - beta) * other.log_prob(x),
+        )
+
+    @staticmethod
+    def _checked(log_prob: Tensor, x: Tensor) -> Tensor:
+        if log_prob.shape != x.shape[:1]:
+            raise ValueError(
+                f"a log-density must have one value per point, shape {tuple(x.shape[:1])}, "
+                f"but has shape {tuple(log_prob.shape)} for points of shape {tuple(x.shape)}"
+            )
+        return log_prob

@@ -1,0 +1,58 @@
+"""The random generators of one process: a stream of its own, saved, restored, left alone.
+
+Draws use the global generators, since normflows takes no other; what is here keeps them in hand.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy
+import torch
+
+
+def seed_process(seed: int, rank: int) -> None:
+    """Give process `rank` a stream of its own, a function of (seed, rank).
+
+    Lightning's `seed_everything` starts all processes alike, which would make their chains equal.
+    """
+    words = numpy.random.SeedSequence([seed, rank]).generate_state(3, numpy.uint64)
+    torch.manual_seed(int(words[0]))
+    random.seed(int(words[1]))
+    numpy.random.seed(int(words[2]) % 2**32)
+
+
+def random_state() -> dict[str, object]:
+    """The state of all generators, in types that `torch.load(weights_only=True)` accepts."""
+    kind, key, position, has_gauss, cached = numpy.random.get_state()
+    state = {
+        "torch": torch.get_rng_state(),
+        "python": random.getstate(),
+        "numpy": [kind, torch.from_numpy(key.astype("int64")), position, has_gauss, cached],
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, object]) -> None:
+    """Put all generators back to what `random_state` returned."""
+    torch.set_rng_state(state["torch"].cpu())
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    kind, key, *rest = state["numpy"]
+    numpy.random.set_state((kind, key.cpu().numpy().astype("uint32"), *rest))
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Leave every generator as it was, whatever is drawn inside."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        set_random_state(state)

@@ -1,0 +1,110 @@
+"""The contract of a sampler, which a plug-in implements, and `MCMC`, which most are made of."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.chain import Chain
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels import Info, Kernel, average
+from lightning_ebm.networks import frozen
+from lightning_ebm.problem import Problem
+from lightning_ebm.starts import Start
+
+
+class Draw(NamedTuple):
+    """What a sampler drew: points `x (n, *event)` in data space, and what happened on the way."""
+
+    x: Tensor
+    info: Info
+
+
+class Sampler(nn.Module, ABC):
+    """Draws from the model: the negative phase of maximum likelihood.
+
+    To implement one: set the class attributes, write `sample`, and register the class under an
+    entry point of the group `lightning_ebm.samplers`. Call a sampler as a function,
+    `sampler(problem, n)`: that runs `sample` with gradients enabled, networks frozen and in eval
+    mode, full precision, also under validation. What must survive a checkpoint is kept by
+    `get_extra_state` / `set_extra_state` of it or its parts; each process has its own.
+
+    Attributes:
+        exact: whether the draws' stationary distribution is the target.
+        uses_flow: whether it needs the companion flow.
+        teaches_flow: whether `flow_loss` trains that flow; if not, the flow is frozen.
+    """
+
+    exact: bool = False
+    uses_flow: bool = False
+    teaches_flow: bool = False
+
+    @abstractmethod
+    def sample(self, problem: Problem, n: int) -> Draw:
+        """Draw n points of the problem's density."""
+
+    def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
+        """What to minimise so that the flow learns from a draw; None teaches nothing."""
+        return None
+
+    def forget(self) -> None:
+        """Drop all chains kept: the next draw begins new ones."""
+        for part in self.modules():
+            if isinstance(part, Start):
+                part.forget()
+
+    def forward(self, problem: Problem, n: int) -> Draw:
+        """Run `sample` in the context that it may rely on."""
+        device = next((p.device.type for net in problem.networks for p in net.parameters()), "cpu")
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(device, enabled=False),
+            frozen(*problem.networks),
+        ):
+            if problem.data is not None:
+                problem = replace(problem, data=problem.data.clone())
+            draw = self.sample(problem, n)
+            return Draw(draw.x.detach(), draw.info)
+
+
+class MCMC(Sampler):
+    """Start chains, apply a kernel `n_steps` times, keep what the start wants to keep.
+
+    Args:
+        start: where chains begin at each draw.
+        kernel: the transition.
+        n_steps: transitions per draw.
+        latent: run the chains in the flow's latent space, on the pulled-back density.
+    """
+
+    def __init__(self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False) -> None:
+        super().__init__()
+        if n_steps < 1:
+            raise SettingError(f"n_steps is {n_steps}: a draw takes at least 1 step")
+        self.start = start
+        self.kernel = kernel
+        self.n_steps = n_steps
+        self.latent = latent
+        self.exact = type(self).exact and kernel.exact
+
+    def sample(self, problem: Problem, n: int) -> Draw:
+        """One draw: n chains, `n_steps` transitions each."""
+        space = problem.pullback() if self.latent else problem
+        # The energy has changed since the last draw: what was known at these points is not.
+        chain = Chain(self.start.begin(space, n))
+        infos = []
+        for _ in range(self.n_steps):
+            chain, info = self.kernel.step(space, chain)
+            infos.append(info)
+        self.start.end(chain.x)
+        return Draw(space.to_data(chain.x), average(infos))
+
+
+def flow_likelihood_loss(problem: Problem, draw: Draw) -> Tensor:
+    """-mean log q over the points drawn: the forward KL to them, up to a constant."""
+    return -problem.flow.log_prob(draw.x.detach()).mean()

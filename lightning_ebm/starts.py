@@ -1,0 +1,126 @@
+"""Where chains begin at each draw, and what is kept of where they ended."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.chain import per_point
+from lightning_ebm.errors import SettingError
+from lightning_ebm.problem import Problem
+
+
+class Start(nn.Module, ABC):
+    """Where the chains of a draw begin.
+
+    To implement one: write `begin`; if it keeps chains, write `end` and `forget` too, and save
+    them by `get_extra_state` / `set_extra_state`. Chains are plain tensors, never buffers, which
+    DistributedDataParallel would overwrite with those of rank 0.
+    """
+
+    @abstractmethod
+    def begin(self, problem: Problem, n: int) -> Tensor:
+        """The points `(n, *event)` where n chains begin, in the problem's space."""
+
+    def end(self, x: Tensor) -> None:  # noqa: B027 - most starts keep nothing
+        """Take note of where the chains of the last `begin` ended."""
+
+    def forget(self) -> None:  # noqa: B027
+        """Drop what was kept: the next chains are new ones."""
+
+
+class Noise(Start):
+    """Draws of the problem's reference: a Gaussian fitted to data, or a flow's base."""
+
+    def begin(self, problem: Problem, n: int) -> Tensor:
+        """N independent draws."""
+        return problem.reference.sample(n)[0]
+
+
+class FromFlow(Start):
+    """Draws of the flow."""
+
+    def begin(self, problem: Problem, n: int) -> Tensor:
+        """N independent draws."""
+        if problem.proposal is None:
+            raise SettingError("chains start from the flow, but there is none: set model.flow")
+        return problem.proposal.sample(n)[0]
+
+
+class FromData(Start):
+    """Points of the batch of data, each used again only when all have been used."""
+
+    def begin(self, problem: Problem, n: int) -> Tensor:
+        """N points, in random order."""
+        if problem.data is None:
+            raise SettingError("chains start from data, but this draw has no batch of data")
+        m = len(problem.data)
+        rows = torch.cat([torch.randperm(m) for _ in range(-(-n // m))])[:n]
+        return problem.from_data(problem.data[rows.to(problem.data.device)])
+
+
+class Persistent(Start):
+    """Chains that go on where they were: a bank of states, drawn without replacement.
+
+    Each state drawn is written back to its own place, so that no chain is lost or doubled. With a
+    `size` above the number of chains per draw it is the replay buffer of Du and Mordatch 2019.
+
+    Args:
+        first: where new chains begin.
+        size: number of chains kept; by default as many as the largest draw.
+        restart: share of the chains of a draw that begin anew.
+    """
+
+    def __init__(
+        self, first: Start | None = None, size: int | None = None, restart: float = 0.0
+    ) -> None:
+        super().__init__()
+        if size is not None and size < 1:
+            raise SettingError(f"size is {size}: keep at least one chain, or null for all")
+        if not 0 <= restart <= 1:
+            raise SettingError(f"restart is {restart}: a share lies between 0 and 1")
+        self.first = Noise() if first is None else first
+        self.size = size
+        self.restart = restart
+        self.bank: Tensor | None = None
+        self.places: Tensor | None = None
+
+    def begin(self, problem: Problem, n: int) -> Tensor:
+        """N different chains of the bank, a random share of them restarted."""
+        self._fill(problem, max(n, self.size or 0))
+        self.places = torch.randperm(len(self.bank))[:n].to(self.bank.device)
+        x = self.bank[self.places]
+        if self.restart:
+            anew = torch.rand(n, device=x.device) < self.restart
+            x = torch.where(per_point(anew, x), self.first.begin(problem, n), x)
+        return x
+
+    def end(self, x: Tensor) -> None:
+        """Write the chains back to their own places."""
+        self.bank[self.places] = x.detach()
+
+    def forget(self) -> None:
+        """Empty the bank."""
+        self.bank = None
+
+    def get_extra_state(self) -> dict[str, Tensor | None]:
+        """What a checkpoint keeps."""
+        return {"bank": self.bank if self.bank is None else self.bank.clone()}
+
+    def set_extra_state(self, state: dict[str, Tensor | None]) -> None:
+        """Take up what a checkpoint kept."""
+        self.bank = state["bank"] if state["bank"] is None else state["bank"].clone()
+
+    def _fill(self, problem: Problem, size: int) -> None:
+        missing = size if self.bank is None else size - len(self.bank)
+        if missing > 0:
+            more = self.first.begin(problem, missing)
+            self.bank = more if self.bank is None else torch.cat([self.bank, more])
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Persistent:  # noqa: FBT001, FBT002
+        if self.bank is not None:
+            self.bank = fn(self.bank)
+        return super()._apply(fn, recurse)

@@ -1,0 +1,1 @@
+"""The built-in samplers, found through entry points like anybody's."""

@@ -1,0 +1,46 @@
+"""`flow_mcmc`: persistent chains, moved globally by flow proposals and locally by MALA."""
+
+from torch import Tensor
+
+from lightning_ebm.kernels import IMH, ISIR, MALA, Cycle, Kernel
+from lightning_ebm.problem import Problem
+from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss
+from lightning_ebm.starts import Persistent, Start
+
+
+class FlowMCMCSampler(MCMC):
+    """Flow-MCMC: flow proposals accepted by Metropolis-Hastings, then local steps; crosses modes.
+
+    The flow is fitted to the chains by maximum likelihood, one step behind them.
+
+    Args:
+        n_steps: rounds of global and local moves per draw.
+        n_proposals: flow proposals per global move: 1 is IMH, more is i-SIR.
+        n_global: global moves per round.
+        n_local: local moves per round.
+        local: the local kernel; by default MALA with an adapted step size.
+        start: where chains begin; by default they persist, and begin as noise.
+
+    Source: Gabrié et al. 2022, algorithm 1; Grenioux et al. 2023 (arXiv:2306.00684).
+    """
+
+    exact = True
+    uses_flow = True
+    teaches_flow = True
+
+    def __init__(
+        self,
+        n_steps: int = 1,
+        n_proposals: int = 1,
+        n_global: int = 1,
+        n_local: int = 3,
+        local: Kernel | None = None,
+        start: Start | None = None,
+    ) -> None:
+        jump = IMH() if n_proposals == 1 else ISIR(n_proposals)
+        walk = local or MALA(step_size=0.01, target_acceptance=0.6)
+        super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
+
+    def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:
+        """Maximum likelihood of the flow on the chains' states."""
+        return flow_likelihood_loss(problem, draw)

@@ -1,0 +1,24 @@
+"""`ula`: persistent chains moved by unadjusted Langevin steps."""
+
+from lightning_ebm.kernels import ULA
+from lightning_ebm.sampler import MCMC
+from lightning_ebm.starts import Persistent, Start
+
+
+class ULASampler(MCMC):
+    """Persistent unadjusted Langevin: local and biased; modes keep the chains they began with.
+
+    Args:
+        n_steps: Langevin steps per draw.
+        step_size: γ in x' = x + γ ∇log p + √(2γ) ξ.
+        start: where chains begin; by default they persist, and begin as noise.
+
+    Source: Tieleman 2008 (persistent chains); Roberts and Tweedie 1996 (ULA).
+    """
+
+    exact = False
+
+    def __init__(
+        self, n_steps: int = 10, step_size: float = 0.01, start: Start | None = None
+    ) -> None:
+        super().__init__(start or Persistent(), ULA(step_size), n_steps)
