@@ -50,7 +50,10 @@ class GaussianBase(nn.Module):
         return -(z.square() / 2 + log_normaliser).flatten(1).sum(1)
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any  # noqa: ANN401 - torch's hook
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        *args: Any,  # noqa: ANN401 - torch's hook
     ) -> None:
         for name in ("mean", "deviation"):
             if prefix + name in state_dict:

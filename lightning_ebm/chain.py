@@ -26,8 +26,12 @@ class Chain(NamedTuple):
     def finite(self) -> Tensor:
         """Which chains are at points where all that was computed is finite, `(n,)` bool."""
         known = [part for part in self if part is not None]
-        return torch.stack([part.flatten(1).isfinite().all(1) if part.dim() > 1
-                            else part.isfinite() for part in known]).all(0)
+        return torch.stack(
+            [
+                part.flatten(1).isfinite().all(1) if part.dim() > 1 else part.isfinite()
+                for part in known
+            ]
+        ).all(0)
 
 
 def with_density(problem: Problem, chain: Chain) -> Chain:
@@ -50,10 +54,12 @@ def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
 
     What is known of only one of the two is forgotten.
     """
-    return Chain(*(
-        None if new is None or old is None else torch.where(per_point(where, new), new, old)
-        for new, old in zip(proposed, current, strict=True)
-    ))
+    return Chain(
+        *(
+            None if new is None or old is None else torch.where(per_point(where, new), new, old)
+            for new, old in zip(proposed, current, strict=True)
+        )
+    )
 
 
 def per_point(values: Tensor, like: Tensor) -> Tensor:

@@ -82,7 +82,9 @@ class MCMC(Sampler):
         latent: run the chains in the flow's latent space, on the pulled-back density.
     """
 
-    def __init__(self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False) -> None:
+    def __init__(
+        self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False
+    ) -> None:
         super().__init__()
         if n_steps < 1:
             raise SettingError(f"n_steps is {n_steps}: a draw takes at least 1 step")

@@ -120,10 +120,8 @@ class ImageData(ABC, LightningDataModule):
         processes = self.trainer.world_size if self.trainer is not None else 1
         return training_loader(self._train, self.batch_size, processes)
 
-    def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """Validation batches, in order; no loader at all if there is no validation set."""
-        if not len(self._validation):
-            return []
+    def val_dataloader(self) -> DataLoader:
+        """Validation batches, in order; none if there is no validation set."""
         return evaluation_loader(self._validation, self.batch_size)
 
     def test_dataloader(self) -> DataLoader:

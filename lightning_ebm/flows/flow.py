@@ -41,7 +41,9 @@ class Flow(nn.Module):
         self.base = FlatBase(bases)
         self.latent_shape = self.base.event_shape
         if event_shape is None and self.multiscale:
-            raise SettingError("event_shape is missing: a MultiscaleFlow needs it, e.g. [1, 28, 28]")
+            raise SettingError(
+                "event_shape is missing: a MultiscaleFlow needs it, e.g. [1, 28, 28]"
+            )
         self.event_shape = tuple(event_shape or self.base.shapes[0])
         if prod(self.event_shape) != prod(self.latent_shape):
             raise SettingError(
@@ -109,7 +111,6 @@ class Flow(nn.Module):
     def _from_data(self, x: Tensor) -> Tensor:
         y = (x - self.location) / self.scale
         return y if self.multiscale else y.view(len(x), *self.base.shapes[0])
-
 
 
 class FlatBase:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import normflows as nf
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.flows.bounded_scales import bound_scales
 from lightning_ebm.flows.flow import Flow
 
 
@@ -38,10 +39,11 @@ class Glow(Flow):
             inner = channels * 2 ** (n_levels + 1 - level)
             blocks = [
                 nf.flows.GlowBlock(
-                    inner, hidden, split_mode="channel", scale=True, scale_map="sigmoid_inv"
+                    inner, hidden, split_mode="channel", scale=True, scale_map="exp"
                 )
                 for _ in range(n_blocks)
             ]
+            bound_scales(blocks)
             flows.append([*blocks, nf.flows.Squeeze()])
             side = 2 ** (n_levels - level)
             kept = inner if level == 0 else inner // 2

@@ -6,14 +6,12 @@ from math import prod
 
 import normflows as nf
 
+from lightning_ebm.flows.bounded_scales import bound_scales
 from lightning_ebm.flows.flow import Flow
 
 
 class RealNVP(Flow):
     """Affine couplings with bounded scales, coordinates shuffled between them.
-
-    Scales are `sigmoid_inv`: bounded in the direction of sampling. `exp` and `sigmoid` blow up
-    within some ten steps when a flow is trained on samples that it proposed itself.
 
     Args:
         event_shape: shape of one data point, flattened inside.
@@ -29,8 +27,9 @@ class RealNVP(Flow):
         layers = []
         for _ in range(n_layers):
             network = nf.nets.MLP([seen, hidden, hidden, 2 * moved], init_zeros=True)
-            layers.append(nf.flows.AffineCouplingBlock(network, scale_map="sigmoid_inv"))
+            layers.append(nf.flows.AffineCouplingBlock(network, scale_map="exp"))
             layers.append(nf.flows.Permute(features, mode="swap" if features == 2 else "shuffle"))
+        bound_scales(layers)
         layers.append(nf.flows.ActNorm(features))
         base = nf.distributions.DiagGaussian(features, trainable=False)
         super().__init__(nf.NormalizingFlow(base, layers), event_shape)

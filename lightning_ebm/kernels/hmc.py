@@ -56,10 +56,7 @@ class HMC(Kernel):
         momentum = torch.randn_like(chain.x) * mass.sqrt()
         proposed, final = self._leapfrogs(problem, chain, momentum, (2 * step_size).sqrt(), mass)
         log_ratio = (
-            proposed.log_prob
-            - _kinetic(final, mass)
-            - chain.log_prob
-            + _kinetic(momentum, mass)
+            proposed.log_prob - _kinetic(final, mass) - chain.log_prob + _kinetic(momentum, mass)
         )
         chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
         self.step_size.adapt(info["acceptance_local"])

@@ -39,6 +39,4 @@ class Kernel(nn.Module, ABC):
 def average(infos: Sequence[Info]) -> Info:
     """Mean of each entry over the transitions that reported it."""
     keys = dict.fromkeys(key for info in infos for key in info)
-    return {
-        key: torch.stack([info[key] for info in infos if key in info]).mean() for key in keys
-    }
+    return {key: torch.stack([info[key] for info in infos if key in info]).mean() for key in keys}

@@ -14,9 +14,7 @@ from lightning_ebm.flows import Flow
 Average = Callable[[Tensor], Tensor]
 
 
-def flow_step(
-    loss: Tensor, optimizer: Optimizer, clip: float | None, average: Average
-) -> None:
+def flow_step(loss: Tensor, optimizer: Optimizer, clip: float | None, average: Average) -> None:
     """One step of the flow's optimizer, with gradients averaged over processes.
 
     Gradients are taken by `torch.autograd.grad`, which wakes none of the hooks by which

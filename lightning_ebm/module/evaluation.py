@@ -75,8 +75,12 @@ class EvaluationHooks:
             report = density_report(
                 self.evaluated_log_density, density, torch.cat(self.seen), resolution=200
             )
-            self._log_all({k.replace("model/", "val/").replace("test/", "val/"): v
-                           for k, v in report.items()})
+            self._log_all(
+                {
+                    k.replace("model/", "val/").replace("test/", "val/"): v
+                    for k, v in report.items()
+                }
+            )
 
     def test_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
         """Collect the test data."""

@@ -25,9 +25,7 @@ from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
 
 
-class EBMLightningModule(
-    PreparationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule
-):
+class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule):
     """An energy-based model p(x) ∝ exp(-E(x)/T) b(x), trained by maximum likelihood.
 
     Each step draws x⁻ from the model with the sampler, descends mean E(x⁺) - mean E(x⁻) in the
@@ -273,7 +271,9 @@ def _moving_average(energy: nn.Module, decay: float) -> AveragedModel:
     def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
         # Early on the average is short, or the first weights would weigh on it for 1/(1-decay)
         # steps and more.
-        weight = 1 - torch.minimum(torch.full_like(n, decay, dtype=torch.float64), (1 + n) / (10 + n))
+        weight = 1 - torch.minimum(
+            torch.full_like(n, decay, dtype=torch.float64), (1 + n) / (10 + n)
+        )
         torch._foreach_lerp_(averaged, current, weight.item())
 
     return AveragedModel(energy, multi_avg_fn=update).requires_grad_(False)

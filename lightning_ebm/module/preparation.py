@@ -62,7 +62,8 @@ class PreparationHooks:
             self.optimizers_by_network["flow"](self.flow.parameters()),
             self.clips["flow"],
             self._mean_over_processes,
-            progress=self.trainer.is_global_zero and self.trainer.progress_bar_callback is not None,
+            progress=self.trainer.is_global_zero
+            and self.trainer.progress_bar_callback is not None,
         )
         self.flow.requires_grad_(trained)
         if self.frozen_flow is not None:

@@ -17,10 +17,10 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
     Under the command line every setting is plain data, from which `load_from_checkpoint` rebuilds
     the networks. In a script networks and optimizers are objects, and are left out.
     """
-    objects = [k for k, value in settings.items() if isinstance(value, nn.Module) or callable(value)]
-    module.save_hyperparameters(
-        {k: value for k, value in settings.items() if k not in objects}
-    )
+    objects = [
+        k for k, value in settings.items() if isinstance(value, nn.Module) or callable(value)
+    ]
+    module.save_hyperparameters({k: value for k, value in settings.items() if k not in objects})
     if "_instantiator" in module.hparams:
         module.save_hyperparameters()
 

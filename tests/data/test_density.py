@@ -118,6 +118,27 @@ def test_box_holds_the_draws(density):
     assert lo < x.min() < x.max() < hi
 
 
+@pytest.mark.parametrize(
+    ("density", "weights", "places"),
+    [
+        (TwoModes(), [0.2, 0.8], [(-4, 0), (4, 0)]),
+        (FourModes(), [0.1, 0.2, 0.3, 0.4], [(-3, -3), (3, -3), (-3, 3), (3, 3)]),
+        (Moons(), [0.3, 0.7], [(-1, 1.5), (1, -1.5)]),
+        (Rings(), [0.2, 0.3, 0.5], [(0, 1), (-2.5, 0), (4, 0)]),
+    ],
+)
+def test_named_densities_have_their_modes_in_their_places(density, weights, places):
+    assert_close(density.mode_weights, torch.tensor(weights))
+    modes = density.responsibilities(torch.tensor(places, dtype=torch.float32))
+    assert_close(modes, torch.eye(len(places)), rtol=0, atol=1e-3)
+
+
+def test_weights_of_the_ring_grow_counter_clockwise():
+    ring = RingOfEight()
+    assert_close(ring.mode_weights, torch.arange(1.0, 9.0) / 36)
+    assert_close(torch.tensor(ring.means[2]), torch.tensor([0.0, 4.0]), rtol=0, atol=1e-6)
+
+
 def test_checkerboard_draws_never_fall_off_the_squares():
     board = Checkerboard()
     x = board.sample(200_000)

@@ -154,7 +154,7 @@ class _Counting(LightningModule):
 
 
 @pytest.mark.filterwarnings("ignore:The '.*_dataloader' does not have many workers")
-@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero")
+@pytest.mark.filterwarnings("ignore:Total length of `DataLoader` across ranks is zero")
 @pytest.mark.parametrize("validation_size", [0, 120])
 def test_lightning_trains_on_it(validation_size, tmp_path):
     module = _Counting()

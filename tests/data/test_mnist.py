@@ -162,7 +162,7 @@ def test_a_wrong_checksum_leaves_nothing_behind(tmp_path, mirror):
 
 
 def test_all_failures_are_told_in_one_sentence(tmp_path, mirror):
-    mirrors = (mirror + "nowhere", "http://127.0.0.1:1/")
+    mirrors = (mirror + "nowhere/", "http://127.0.0.1:1")
     with pytest.raises(ValueError, match=r"nowhere/train-images.*404.*127.0.0.1:1/.*refused"):
         MNIST(str(tmp_path), mirrors=mirrors, checksums=checksums()).prepare_data()
     with pytest.raises(ValueError, match=r"mirrors: train-images.*none is given"):

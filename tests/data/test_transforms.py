@@ -75,6 +75,7 @@ def test_dequantised_levels_stay_in_their_cells(levels):
     assert x.dtype == torch.float32
     assert 0 < x.min() < x.max() < 1
     assert torch.equal(dequantise.inverse(x), v)
+    assert dequantise.forward(torch.zeros(10**6, dtype=torch.uint8)).min() > 0
     within = x * levels - v
     assert_close(within.mean().item(), 0.5, rtol=0, atol=5 * 0.29 / math.sqrt(v.numel()))
     assert_close(within.std().item(), math.sqrt(1 / 12), rtol=0.02, atol=0)

@@ -1,0 +1,85 @@
+"""What `test` and `predict` leave in the run's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy
+import torch
+from lightning.pytorch.callbacks import BasePredictionWriter
+from lightning.pytorch.utilities import rank_zero_info
+
+from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.module import EBMLightningModule
+
+
+class MetricsFile(L.Callback):
+    """Write the metrics of `test` to `metrics.json`."""
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Write all logged metrics, flat, by name."""
+        if not trainer.is_global_zero:
+            return
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        path = run_folder(trainer) / "metrics.json"
+        path.write_text(json.dumps(metrics, indent=2) + "\n")
+        rank_zero_info(f"Metrics written to {path}")
+
+
+class SampleFiles(BasePredictionWriter):
+    """Write the samples of `predict` to `samples.npz` (`x`, `energy`) and `samples.png`."""
+
+    def __init__(self) -> None:
+        super().__init__(write_interval="epoch")
+
+    def write_on_epoch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: EBMLightningModule,
+        predictions: Sequence[dict[str, torch.Tensor]],
+        batch_indices: Sequence[Any],
+    ) -> None:
+        """Gather the samples of all processes and write them once."""
+        mine = {key: torch.cat([p[key] for p in predictions]).cpu() for key in ("x", "energy")}
+        everyone = [mine]
+        if trainer.world_size > 1:
+            everyone = [mine] * trainer.world_size
+            torch.distributed.all_gather_object(everyone, mine)
+        if not trainer.is_global_zero:
+            return
+        samples = {key: torch.cat([part[key] for part in everyone]) for key in mine}
+        folder = run_folder(trainer)
+        arrays = {key: value.float().numpy() for key, value in samples.items()}
+        numpy.savez(folder / "samples.npz", **arrays)
+        written = [str(folder / "samples.npz")]
+        if self._draw(trainer, pl_module, samples["x"], folder / "samples.png"):
+            written.append(str(folder / "samples.png"))
+        rank_zero_info(f"{len(samples['x'])} samples written to {' and '.join(written)}")
+
+    def _draw(
+        self, trainer: L.Trainer, pl_module: EBMLightningModule, x: torch.Tensor, path: Path
+    ) -> bool:
+        if x.shape[1:] == (2,):
+            on_device = x.to(pl_module.device)
+            plane(on_device, on_device, pl_module.evaluated_log_density, None).savefig(path)
+        elif x.dim() == 4:
+            to_images = getattr(trainer.datamodule, "to_images", lambda x: (x + 1) / 2)
+            image_grids({"samples": to_images(x[:256]).clamp(0, 1)}).savefig(path, dpi=200)
+        else:
+            return False
+        return True
+
+
+def run_folder(trainer: L.Trainer) -> Path:
+    """The folder of the run that a checkpoint belongs to, else where this trainer logs."""
+    if trainer.ckpt_path is not None:
+        checkpoints = Path(trainer.ckpt_path).resolve().parent
+        folder = checkpoints.parent if checkpoints.name == "checkpoints" else checkpoints
+    else:
+        folder = Path(trainer.log_dir or trainer.default_root_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

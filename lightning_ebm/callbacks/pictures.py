@@ -1,0 +1,105 @@
+"""Pictures of a run, in TensorBoard and as PNG files in the run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.errors import SettingError
+from lightning_ebm.module import EBMLightningModule
+from lightning_ebm.random_state import isolated
+
+
+class Pictures(L.Callback):
+    """Draw data, model, flow and chains now and then, and when training ends.
+
+    In the plane: data, model density, flow density and chains side by side. For images: grids of
+    data, chains and flow samples. Drawing uses none of the run's randomness.
+
+    Args:
+        every_n_steps: steps between pictures.
+        n_images: images per grid.
+        show_range: values of images without a data module's `to_images`, from black to white.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int = 500,
+        n_images: int = 64,
+        show_range: tuple[float, float] = (-1.0, 1.0),
+    ) -> None:
+        if every_n_steps < 1:
+            raise SettingError(f"pictures.every_n_steps is {every_n_steps}: it must be at least 1")
+        self.every_n_steps = every_n_steps
+        self.n_images = n_images
+        self.show_range = show_range
+        self.drawn_at = -1
+        self.data: Tensor | None = None
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: EBMLightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Draw at every n-th step."""
+        self.data = pl_module.points(batch)
+        if trainer.global_step % self.every_n_steps == 0:
+            self._draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Draw the end, unless it was drawn."""
+        self._draw(trainer, pl_module)
+
+    def _draw(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        step = trainer.global_step
+        if not trainer.is_global_zero or self.data is None or self.drawn_at == step:
+            return
+        self.drawn_at = step
+        figure = self._figure(trainer, pl_module)
+        if figure is None:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_figure("pictures", figure, step)
+        if trainer.log_dir is not None:
+            folder = Path(trainer.log_dir) / "pictures"
+            folder.mkdir(parents=True, exist_ok=True)
+            figure.savefig(folder / f"step_{step:06d}.png")
+
+    @torch.no_grad()
+    def _figure(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> Figure | None:
+        shape = self.data.shape[1:]
+        flow = pl_module.flow if pl_module.sampler.uses_flow else None
+        with isolated():
+            if tuple(shape) == (2,):
+                return plane(
+                    self.data,
+                    pl_module.latest_draw.x,
+                    pl_module.evaluated_log_density,
+                    None if flow is None else flow.log_prob,
+                )
+            if len(shape) != 3:
+                return None
+            grids = {"data": self.data, "chains": pl_module.latest_draw.x}
+            if flow is not None:
+                grids["flow samples"] = flow.sample(self.n_images)[0]
+            return image_grids(
+                {k: self._to_images(trainer, x[: self.n_images]) for k, x in grids.items()}
+            )
+
+    def _to_images(self, trainer: L.Trainer, x: Tensor) -> Tensor:
+        to_images = getattr(trainer.datamodule, "to_images", None)
+        if to_images is not None:
+            return to_images(x)
+        low, high = self.show_range
+        return ((x - low) / (high - low)).clamp(0, 1)

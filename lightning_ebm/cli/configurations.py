@@ -1,0 +1,48 @@
+"""Which file `--config NAME` means: one in the current folder, else a packaged one."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from lightning_ebm.errors import SettingError
+
+
+def packaged() -> dict[str, Path]:
+    """The configurations shipped with the library, by file name."""
+    try:
+        folder = resources.files("lightning_ebm.configs")
+    except ModuleNotFoundError:
+        # In a checkout, or an editable install of one, configs/ stands beside the package.
+        folder = Path(__file__).parents[2] / "configs"
+    paths = [Path(str(item)) for item in folder.iterdir() if item.name.endswith(".yaml")]
+    return {path.name: path for path in sorted(paths)}
+
+
+def find(name: str) -> Path:
+    """The file that a name given to `--config` means.
+
+    Raises:
+        SettingError: if there is none.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    shipped = packaged()
+    for candidate in (name, f"{name}.yaml"):
+        if candidate in shipped:
+            return shipped[candidate]
+    raise SettingError(
+        f"--config is '{name}', which is neither a file nor a packaged configuration: "
+        f"give a path, or one of {', '.join(shipped)}"
+    )
+
+
+def resolve(args: list[str]) -> list[str]:
+    """Arguments with the value of every `--config` (or `-c`) replaced by the file it means."""
+    resolved = list(args)
+    for index, argument in enumerate(args):
+        if argument in {"--config", "-c"} and index + 1 < len(args):
+            resolved[index + 1] = str(find(args[index + 1]))
+        elif argument.startswith("--config="):
+            resolved[index] = f"--config={find(argument.removeprefix('--config='))}"
+    return resolved

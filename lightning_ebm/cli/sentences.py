@@ -1,0 +1,116 @@
+"""What a message of the parser comes down to: one sentence with key, value and remedy."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+
+from lightning_ebm.data import Density
+from lightning_ebm.energies import Energy
+from lightning_ebm.flows import Flow
+from lightning_ebm.kernels import Kernel
+from lightning_ebm.registry import find, registered, unknown_name
+from lightning_ebm.starts import Start
+
+ROLES = {
+    "energy": Energy,
+    "flow": Flow,
+    "density": Density,
+    "start": Start,
+    "first": Start,
+    "kernel": Kernel,
+    "local": Kernel,
+}
+
+
+def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
+    """The sentence that jsonargparse's message comes down to.
+
+    Args:
+        message: what the parser says, often over several lines.
+        class_at: the class that arguments and configurations name at a dotted key, if any.
+    """
+    key = ".".join(re.findall(r'[Pp]arser key "([^"]+)"', message))
+    if found := re.search(r"Expected a dot import path string: (\S+)", message):
+        return _unknown_class(key, found.group(1))
+    if found := re.search(r"Option '([^']+)' is not accepted", message):
+        return _unknown_option(key, found.group(1), class_at(key))
+    if found := re.search(r"Expected (?:a|an) (?!path)(.+?)\. Got value: (.*)", message):
+        expected = _readable(found.group(1))
+        return f"{key} is '{found.group(2).strip()}': give {expected}"
+    if found := re.search(r"arguments are required: (.*)", message):
+        missing = re.sub(r"\b(fit|validate|test|predict)\.", "", found.group(1))
+        return f"{missing} must be given: add a --config, for instance --config two_modes.yaml"
+    if found := re.search(r"unrecognized arguments: (.*)", message):
+        return f"no option is called {found.group(1)}: --help after the subcommand lists all"
+    if found := re.search(r"invalid choice: '([^']*)'", message):
+        return f"no subcommand is called '{found.group(1)}': {_subcommands()}"
+    if "subcommand" in message and "not provided" in message:
+        return f"a subcommand is missing: {_subcommands()}"
+    return " ".join(message.split())
+
+
+def _unknown_class(key: str, name: str) -> str:
+    role = key.rsplit(".", 1)[-1]
+    if role == "sampler":
+        if any(entry.name == name for entry in registered()):
+            return _refusal(name)
+        return f"{key} is '{name}', but {unknown_name(name)}"
+    if role in ROLES:
+        known = ", ".join(sorted(_names(ROLES[role])))
+        return (
+            f"{key} is '{name}', which names no class: give a full class path, or one of {known}"
+        )
+    return f"{key} is '{name}', which names no class: give a full class path"
+
+
+def _refusal(name: str) -> str:
+    try:
+        find(name)
+    except ValueError as refusal:
+        return str(refusal)
+    return f"sampler '{name}' is registered, but was not when the command started: try again"
+
+
+def _unknown_option(key: str, option: str, class_name: str | None) -> str:
+    options = None if class_name is None else _options(key, class_name.rsplit(".", 1)[-1])
+    if options is None:
+        return f"{key} has no option '{option}': --help after the subcommand lists its options"
+    return f"{key} is {class_name}, which has no option '{option}': it has {options}"
+
+
+def _options(key: str, class_name: str) -> str | None:
+    role = key.rsplit(".", 1)[-1]
+    if role == "sampler":
+        known = {entry.name: entry.sampler for entry in registered() if entry.sampler is not None}
+        known |= {sampler.__name__: sampler for sampler in known.values()}
+    elif role == "data":
+        import lightning as L
+
+        known = _names(L.LightningDataModule)
+    else:
+        known = _names(ROLES[role]) if role in ROLES else {}
+    if class_name not in known:
+        return None
+    parameters = [p for p in inspect.signature(known[class_name]).parameters if p != "self"]
+    return ", ".join(parameters) or "none"
+
+
+def _names(role: type) -> dict[str, type]:
+    """Concrete subclasses by name, in the hierarchy below a role."""
+    found = {} if inspect.isabstract(role) else {role.__name__: role}
+    for child in role.__subclasses__():
+        found |= _names(child)
+    return found
+
+
+def _readable(expected: str) -> str:
+    """A type as words: `<class 'int'>` is "a value of type int", a Literal its choices."""
+    if found := re.match(r"typing\.Literal\[(.*)\]", expected):
+        return f"one of {found.group(1)}"
+    return "a value of type " + re.sub(r"<class '([^']+)'>", r"\1", expected)
+
+
+def _subcommands() -> str:
+    return "choose fit, validate, test, predict or samplers"
