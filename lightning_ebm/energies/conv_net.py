@@ -13,7 +13,7 @@ class ConvNet(Energy):
 
     Args:
         event_shape: channels, height and width of an image.
-        widths: channels after each convolution; each but the first halves the sides.
+        widths: channels after each convolution; each halves the sides.
         zero_start: whether the last layer starts at zero, so that training starts from the base
             measure, whose log Z is known.
     """
@@ -25,11 +25,10 @@ class ConvNet(Energy):
         zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
         super().__init__(event_shape)
-        channels = [event_shape[0], *(widths or [32, 64, 64])]
+        channels = [event_shape[0], *(widths or [32, 64, 128])]
         layers = []
-        for index, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
-            size, stride = (3, 1) if index == 0 else (4, 2)
-            layers += [nn.Conv2d(before, after, size, stride, padding=1), nn.SiLU()]
+        for before, after in zip(channels, channels[1:], strict=False):
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         self.features = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
             features = self.features(torch.zeros(1, *event_shape)).shape[1]

@@ -83,8 +83,9 @@ class PreparationHooks:
         return torch.cat(batches)[:at_most]
 
     def _points_of_one_pass(self) -> Iterator[Tensor]:
-        self.trainer.fit_loop.setup_data()
-        for batch in self.trainer.train_dataloader:
+        # Trainer's own loop would make its iterator here and now, with the random state of
+        # neither a new run nor a resumed one: hence a loader apart from it.
+        for batch in self.trainer.fit_loop._data_source.dataloader():
             yield self.points(batch)
 
     def _endless_points(self) -> Iterator[Tensor]:

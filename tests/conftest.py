@@ -1,0 +1,85 @@
+"""What all tests share: one thread, and small models on small data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+
+from lightning_ebm import MLP, EBMLightningModule, RealNVP
+from lightning_ebm.data import KnownDensity, TwoModes
+from lightning_ebm.registry import find
+
+torch.set_num_threads(1)
+
+COMMAND = Path(sys.executable).with_name("lightning")
+
+
+@pytest.fixture
+def small_data() -> Callable[[], KnownDensity]:
+    """Make two modes, ten batches an epoch."""
+    return lambda: KnownDensity(TwoModes(), train_size=320, test_size=64, batch_size=32)
+
+
+@pytest.fixture
+def small_module() -> Callable[..., EBMLightningModule]:
+    """Make a small module; keyword arguments replace its settings."""
+
+    def make(sampler: str = "flow_mcmc", **settings: object) -> EBMLightningModule:
+        torch.manual_seed(0)
+        settings = {
+            "energy": MLP([2], hidden=[16, 16]),
+            "flow": RealNVP([2], n_layers=2, hidden=8),
+            "sampler": find(sampler)(),
+            "flow_pretraining": 3,
+            "n_samples": 16,
+            "evaluation_draws": 2,
+        } | settings
+        return EBMLightningModule(**settings)
+
+    return make
+
+
+@pytest.fixture
+def small_trainer(tmp_path: Path) -> Callable[..., L.Trainer]:
+    """Make a quiet trainer on the CPU; keyword arguments replace its settings."""
+
+    def make(**settings: object) -> L.Trainer:
+        settings = {
+            "accelerator": "cpu",
+            "max_steps": 5,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "limit_val_batches": 0,
+            "default_root_dir": tmp_path,
+        } | settings
+        L.seed_everything(1, verbose=False)
+        return L.Trainer(**settings)
+
+    return make
+
+
+@pytest.fixture
+def lightning(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the installed command in an empty folder far from the checkout."""
+
+    def run(*args: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(COMMAND), *map(str, args)],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run

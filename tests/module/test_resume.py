@@ -1,0 +1,115 @@
+"""A run that was stopped and resumed ends as one that was not; looking at a run changes nothing."""
+
+import lightning as L
+import pytest
+import torch
+
+from lightning_ebm import EBMLightningModule
+from lightning_ebm.callbacks import ModeWeights, Pictures
+
+SETTINGS = {
+    "energy_optimizer": lambda p: torch.optim.Adam(p, lr=1e-2),
+    "energy_scheduler": lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 40),
+    "energy_average": 0.9,
+}
+
+
+def everything(module: EBMLightningModule) -> dict[str, torch.Tensor]:
+    """Weights, moving average and chains, by name."""
+    state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
+    chains = module.sampler.start.state_dict().get("_extra_state", {}).get("bank")
+    return state if chains is None else state | {"chains": chains}
+
+
+def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    different = [key for key in first if not torch.equal(first[key], second[key])]
+    assert different == []
+
+
+@pytest.mark.parametrize("sampler", ["ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"])
+def test_resumed_is_never_stopped_bit_for_bit(
+    sampler, small_module, small_data, small_trainer, tmp_path
+):
+    straight = small_module(sampler, **SETTINGS)
+    small_trainer(max_epochs=4, max_steps=-1).fit(straight, datamodule=small_data())
+
+    stopped = small_module(sampler, **SETTINGS)
+    trainer = small_trainer(max_epochs=2, max_steps=-1)
+    trainer.fit(stopped, datamodule=small_data())
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+
+    resumed = small_module(sampler, **SETTINGS)
+    trainer = small_trainer(max_epochs=4, max_steps=-1)
+    L.seed_everything(99, verbose=False)
+    trainer.fit(resumed, datamodule=small_data(), ckpt_path=tmp_path / "half.ckpt")
+
+    assert_equal(everything(resumed), everything(straight))
+    assert not torch.equal(everything(resumed)["energy.layers.1.weight"],
+                           everything(stopped)["energy.layers.1.weight"])
+
+
+def test_a_checkpoint_loads_with_weights_only(small_module, small_data, small_trainer, tmp_path):
+    trainer = small_trainer()
+    trainer.fit(small_module(), datamodule=small_data())
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    checkpoint = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    assert len(checkpoint["lightning_ebm"]["processes"]) == 1
+    assert not any(key.startswith("sampler.") for key in checkpoint["state_dict"])
+
+
+def test_another_sampler_resumes_with_new_chains_and_says_so(
+    small_module, small_data, small_trainer, tmp_path
+):
+    trainer = small_trainer()
+    trainer.fit(small_module("ula"), datamodule=small_data())
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    with pytest.warns(UserWarning, match="chains are of sampler ULASampler"):
+        small_trainer(max_steps=7).fit(
+            small_module("mala"), datamodule=small_data(), ckpt_path=tmp_path / "a.ckpt"
+        )
+
+
+def test_looking_at_a_run_does_not_change_it(small_module, small_data, small_trainer, tmp_path):
+    plain, watched = small_module(), small_module()
+    small_trainer(max_epochs=3, max_steps=-1).fit(plain, datamodule=small_data())
+
+    class FreshDraws(L.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            pl_module.fresh_draw(8)
+
+    small_trainer(
+        max_epochs=3,
+        max_steps=-1,
+        limit_val_batches=1.0,
+        num_sanity_val_steps=2,
+        logger=L.pytorch.loggers.TensorBoardLogger(tmp_path),
+        log_every_n_steps=3,
+        callbacks=[Pictures(every_n_steps=4), ModeWeights(), FreshDraws()],
+    ).fit(watched, datamodule=small_data())
+    assert_equal(everything(watched), everything(plain))
+
+
+def test_validation_test_and_predict_sample_under_inference_mode(
+    small_module, small_data, small_trainer
+):
+    module = small_module()
+    trainer = small_trainer(limit_val_batches=1.0)
+    trainer.fit(module, datamodule=small_data())
+    before = everything(module)
+    before = {key: value.clone() for key, value in before.items()}
+    metrics = trainer.test(module, datamodule=small_data(), verbose=False)[0]
+    trainer.validate(module, datamodule=small_data(), verbose=False)
+    drawn = trainer.predict(module, module.predict_dataloader())
+    assert metrics["model/mode_weight_tv"] >= 0
+    assert metrics["sampler/acceptance_global"] > 0
+    assert sum(len(part["x"]) for part in drawn) == 16
+    assert_equal(everything(module), before)
+
+
+def test_predictions_differ_between_batches(small_module, small_data, small_trainer):
+    module = small_module(n_chains=8)
+    trainer = small_trainer()
+    trainer.fit(module, datamodule=small_data())
+    first, second = trainer.predict(module, module.predict_dataloader())
+    assert not torch.equal(first["x"], second["x"])

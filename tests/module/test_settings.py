@@ -1,0 +1,50 @@
+"""Settings that do not fit together are refused in a sentence with key, value and remedy."""
+
+import pytest
+from torch import nn
+
+from lightning_ebm import SettingError
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"flow": None}, "needs a flow, but model.flow is null: set model.flow"),
+        (
+            {"sampler": "nt_ebm", "flow_pretraining": 0},
+            "NTEBMSampler, which uses a flow fitted to data beforehand.*set it to some 500",
+        ),
+        (
+            {"base": "flow", "flow_pretraining": 0},
+            "model.base is 'flow', which .*model.flow_pretraining is 0",
+        ),
+        ({"sampler": "ula", "base": "flow", "flow": None}, "model.base is 'flow', but model.flow"),
+        ({"temperature": 0.0}, "model.temperature is 0.0: it must be positive"),
+        ({"base_widening": -1.0}, "model.base_widening is -1.0"),
+        ({"n_chains": 0}, "model.n_chains is 0"),
+        ({"flow_updates": 0}, "model.flow_updates is 0"),
+        ({"magnitude_penalty": -1.0}, "model.magnitude_penalty is -1.0"),
+        ({"energy_average": 1.0}, "model.energy_average is 1.0"),
+        (
+            {"energy": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))},
+            "model.energy has a BatchNorm1d layer .*GroupNorm",
+        ),
+    ],
+)
+def test_refused(settings, sentence, small_module):
+    with pytest.raises(SettingError, match=sentence):
+        small_module(**settings)
+
+
+@pytest.mark.parametrize(
+    ("energy", "sentence"),
+    [
+        (nn.Linear(2, 2), "one number per point"),
+        (nn.Sequential(nn.Softmax(dim=0), nn.Linear(2, 1)), "when other points are in its batch"),
+    ],
+)
+def test_an_energy_that_is_not_a_function_of_one_point_is_refused(
+    energy, sentence, small_module, small_data, small_trainer
+):
+    with pytest.raises(SettingError, match=sentence):
+        small_trainer().fit(small_module(energy=energy), datamodule=small_data())
