@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+import yaml
+
 from lightning_ebm.errors import SettingError
 
 
@@ -26,7 +28,7 @@ def find(name: str) -> Path:
         SettingError: if there is none.
     """
     if Path(name).is_file():
-        return Path(name)
+        return _readable(Path(name))
     shipped = packaged()
     for candidate in (name, f"{name}.yaml"):
         if candidate in shipped:
@@ -46,3 +48,12 @@ def resolve(args: list[str]) -> list[str]:
         elif argument.startswith("--config="):
             resolved[index] = f"--config={find(argument.removeprefix('--config='))}"
     return resolved
+
+
+def _readable(path: Path) -> Path:
+    try:
+        yaml.safe_load(path.read_text())
+    except (UnicodeDecodeError, yaml.YAMLError) as mistake:
+        reason = " ".join(str(mistake).replace('in "<unicode string>", ', "at ").split())
+        raise SettingError(f"--config is '{path}', which is not valid YAML: {reason}") from mistake
+    return path

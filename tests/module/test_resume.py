@@ -45,8 +45,10 @@ def test_resumed_is_never_stopped_bit_for_bit(
     trainer.fit(resumed, datamodule=small_data(), ckpt_path=tmp_path / "half.ckpt")
 
     assert_equal(everything(resumed), everything(straight))
-    assert not torch.equal(everything(resumed)["energy.layers.1.weight"],
-                           everything(stopped)["energy.layers.1.weight"])
+    assert not torch.equal(
+        everything(resumed)["energy.layers.1.weight"],
+        everything(stopped)["energy.layers.1.weight"],
+    )
 
 
 def test_a_checkpoint_loads_with_weights_only(small_module, small_data, small_trainer, tmp_path):

@@ -161,12 +161,14 @@ def test_temperature_scales_the_energy_of_the_density(small_module, small_data, 
 
 def test_a_script_of_fifteen_lines_trains(tmp_path):
     data = DataLoader(TwoModes().sample(256)[:], batch_size=64, shuffle=True, drop_last=True)
-    module = EBMLightningModule(
-        energy=MLP([2]), flow=RealNVP([2]), sampler=find("flow_mcmc")()
-    )
+    module = EBMLightningModule(energy=MLP([2]), flow=RealNVP([2]), sampler=find("flow_mcmc")())
     trainer = L.Trainer(
-        max_steps=3, accelerator="cpu", default_root_dir=tmp_path, logger=False,
-        enable_progress_bar=False, enable_checkpointing=False,
+        max_steps=3,
+        accelerator="cpu",
+        default_root_dir=tmp_path,
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
     )
     trainer.fit(module, data)
     assert module.latest_draw.x.shape == (64, 2)

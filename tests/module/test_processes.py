@@ -1,0 +1,84 @@
+"""Two real processes: gradients are averaged, weights stay equal, chains differ, each resumes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+SCRIPT = """
+import sys
+import lightning as L
+import torch
+from lightning_ebm import MLP, EBMLightningModule, RealNVP
+from lightning_ebm.data import KnownDensity, TwoModes
+from lightning_ebm.registry import find
+
+torch.set_num_threads(1)
+folder, epochs, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+L.seed_everything(3)
+module = EBMLightningModule(
+    energy=MLP([2], hidden=[16]), flow=RealNVP([2], n_layers=2, hidden=8),
+    sampler=find("flow_mcmc")(), flow_pretraining=2, flow_updates=2,
+    energy_optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
+)
+
+
+class Gradients(L.Callback):
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.latest = [p.grad.clone() for p in pl_module.energy.parameters()]
+
+
+gradients = Gradients()
+trainer = L.Trainer(
+    max_epochs=epochs, accelerator="cpu", devices=2, strategy="ddp", logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, limit_val_batches=0,
+    callbacks=[gradients],
+)
+data = KnownDensity(TwoModes(), train_size=320, batch_size=32)
+trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint != "none" else None)
+state = {
+    "weights": {k: v for k, v in module.state_dict().items() if torch.is_tensor(v)},
+    "chains": module.sampler.start.bank,
+    "gradients": gradients.latest,
+}
+torch.save(state, f"{folder}/epochs{epochs}_rank{trainer.global_rank}.pt")
+trainer.save_checkpoint(f"{folder}/epochs{epochs}.ckpt")
+"""
+
+
+def run(script: Path, *arguments: object) -> None:
+    outcome = subprocess.run(
+        [sys.executable, str(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr[-3000:]
+
+
+def load(folder: Path, epochs: int) -> list[dict]:
+    return [torch.load(folder / f"epochs{epochs}_rank{rank}.pt") for rank in (0, 1)]
+
+
+def test_two_processes_train_one_model_with_their_own_chains_and_resume(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    run(script, tmp_path, 4, "none")
+    first, second = load(tmp_path, 4)
+    for key, value in first["weights"].items():
+        assert torch.equal(value, second["weights"][key]), key
+    for mine, other in zip(first["gradients"], second["gradients"], strict=True):
+        assert torch.equal(mine, other)
+    assert not torch.isin(first["chains"][:, 0], second["chains"][:, 0]).any()
+
+    (tmp_path / "stopped").mkdir()
+    run(script, tmp_path / "stopped", 2, "none")
+    run(script, tmp_path / "stopped", 4, tmp_path / "stopped" / "epochs2.ckpt")
+    for straight, resumed in zip(load(tmp_path, 4), load(tmp_path / "stopped", 4), strict=True):
+        assert torch.equal(straight["chains"], resumed["chains"])
+        for key, value in straight["weights"].items():
+            assert torch.equal(value, resumed["weights"][key]), key

@@ -1,0 +1,63 @@
+"""Kernels that are not exact say so, and are off by what theory says."""
+
+import pytest
+import torch
+from targets import StandardNormal, correlated_gaussian
+
+from lightning_ebm.chain import Chain
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels import MALA, ULA, Cycle, GradientAscent
+
+
+def ends(kernel, problem, x, n_steps):
+    chain = Chain(x)
+    for _ in range(n_steps):
+        chain, _ = kernel.step(problem, chain)
+    return chain.x
+
+
+@pytest.mark.parametrize("step_size", [0.2, 0.5, 1.0])
+def test_ulas_variance_on_a_standard_normal_is_that_of_its_step(step_size):
+    torch.manual_seed(1)
+    x, _ = StandardNormal((4,)).sample(10_000)
+    x = ends(ULA(step_size), StandardNormal((4,)).problem(), x, int(20 / step_size))
+    expected = 1 / (1 - step_size / 2)
+    # 40,000 independent normal numbers: the variance's relative standard error is √(2/40,000).
+    standard_error = expected * (2 / x.numel()) ** 0.5
+    assert abs(x.square().mean() - expected) < 4.5 * standard_error
+    assert abs(x.square().mean() - 1) > 4.5 * standard_error
+
+
+def test_gradient_ascent_goes_to_the_mode():
+    torch.manual_seed(2)
+    known = correlated_gaussian()
+    x, _ = known.sample(100)
+    x = ends(GradientAscent(0.15), known.problem(), x, 2000)
+    assert torch.allclose(x, known.mean().expand_as(x), atol=1e-8)
+
+
+def test_gradient_ascent_moves_no_coordinate_by_more_than_its_limit():
+    problem = StandardNormal((2,)).problem()
+    chain = Chain(torch.tensor([[100.0, -0.01]], dtype=torch.float64))
+    chain, _ = GradientAscent(0.5, limit=0.3).step(problem, chain)
+    assert torch.allclose(chain.x, torch.tensor([[99.7, -0.005]], dtype=torch.float64))
+
+
+def test_gradient_ascent_without_limit_takes_the_whole_step():
+    problem = StandardNormal((2,)).problem()
+    chain = Chain(torch.tensor([[100.0, -0.01]], dtype=torch.float64))
+    chain, _ = GradientAscent(0.5).step(problem, chain)
+    assert torch.allclose(chain.x, torch.tensor([[50.0, -0.005]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+def test_a_limit_that_is_not_positive_is_refused(limit):
+    with pytest.raises(SettingError, match="limit is"):
+        GradientAscent(limit=limit)
+
+
+def test_they_say_that_they_are_not_exact():
+    assert not ULA().exact
+    assert not GradientAscent().exact
+    assert not Cycle([MALA(), ULA()]).exact
+    assert Cycle([MALA(), MALA()]).exact
