@@ -17,5 +17,5 @@ def likelihood_loss(energy_data: Tensor, energy_samples: Tensor) -> Tensor:
 
 
 def magnitude_penalty(energy_data: Tensor, energy_samples: Tensor) -> Tensor:
-    """mean E(x⁺)² + mean E(x⁻)², which keeps energies near 0 (Du and Mordatch 2019, eq. 5)."""
+    """Mean E(x⁺)² + mean E(x⁻)², which keeps energies near 0 (Du and Mordatch 2019, eq. 5)."""
     return energy_data.square().mean() + energy_samples.square().mean()

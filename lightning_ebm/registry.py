@@ -33,7 +33,7 @@ class Entry:
 
 
 def registered() -> list[Entry]:
-    """Every registered sampler, by name, each loaded on its own; failures are recorded, not raised.
+    """Every registered sampler, by name; one that fails to load is recorded, not raised.
 
     A name taken twice is an error of both entries, which names the two distributions.
     """
@@ -83,7 +83,7 @@ def _load(point: EntryPoint, owners: list[str]) -> Entry:
         # A plug-in is anybody's code: whatever it raises is its own failure, to be shown.
         try:
             sampler = point.load()
-        except Exception as failure:  # noqa: BLE001
+        except Exception as failure:
             error = f"{point.value} of {_origin(point)}: {type(failure).__name__}: {failure}"
         else:
             if not (isinstance(sampler, type) and issubclass(sampler, Sampler)):

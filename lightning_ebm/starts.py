@@ -25,10 +25,10 @@ class Start(nn.Module, ABC):
     def begin(self, problem: Problem, n: int) -> Tensor:
         """The points `(n, *event)` where n chains begin, in the problem's space."""
 
-    def end(self, x: Tensor) -> None:  # noqa: B027 - most starts keep nothing
+    def end(self, x: Tensor) -> None:
         """Take note of where the chains of the last `begin` ended."""
 
-    def forget(self) -> None:  # noqa: B027
+    def forget(self) -> None:
         """Drop what was kept: the next chains are new ones."""
 
 
@@ -117,7 +117,7 @@ class Persistent(Start):
     def _fill(self, problem: Problem, size: int) -> None:
         missing = size if self.bank is None else size - len(self.bank)
         if missing > 0:
-            more = self.first.begin(problem, missing)
+            more = self.first.begin(problem, missing).detach()
             self.bank = more if self.bank is None else torch.cat([self.bank, more])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Persistent:  # noqa: FBT001, FBT002

@@ -14,7 +14,7 @@ class NTEBMSampler(MCMC):
     Args:
         n_steps: trajectories per draw.
         n_leapfrog: leapfrogs per trajectory.
-        step_size: γ in latent space, the leapfrog's time step being √(2γ); where adaptation begins.
+        step_size: γ in latent space, where adaptation begins; the leapfrog's time step is √(2γ).
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as draws of the flow's base.
 

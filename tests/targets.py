@@ -1,4 +1,4 @@
-"""Known targets that kernels are tried on: what they are, drawn exactly, and how to check draws."""
+"""Known targets that kernels are tried on, their exact draws, and a check of anybody's draws."""
 
 from __future__ import annotations
 

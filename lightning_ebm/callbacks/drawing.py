@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -50,7 +49,9 @@ def image_grids(images: dict[str, Tensor]) -> Figure:
     panels = figure.subplots(1, len(images), squeeze=False)[0]
     for panel, (name, batch) in zip(panels, images.items(), strict=True):
         tiles = tile(batch.detach().cpu().float())
-        panel.imshow(tiles.squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        panel.imshow(
+            tiles.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+        )
         panel.set_title(name)
         panel.axis("off")
     return figure
@@ -70,7 +71,7 @@ def tile(images: Tensor) -> Tensor:
 
 
 def _scatter(panel: Axes, x: Tensor, title: str) -> None:
-    x = x.detach().cpu().float()
+    x = x.detach().cpu().float().numpy()
     panel.scatter(x[:, 0], x[:, 1], s=2, alpha=0.5, linewidths=0)
     panel.set_title(title)
 
@@ -79,6 +80,6 @@ def _density(
     panel: Axes, log_density: Tensor, resolution: int, extent: tuple[float, float], title: str
 ) -> None:
     # Scaled to its own peak: a density has no unit that a picture could show.
-    picture = (log_density - log_density.max()).exp().view(resolution, resolution).T.cpu()
+    picture = (log_density - log_density.max()).exp().view(resolution, resolution).T.cpu().numpy()
     panel.imshow(picture, origin="lower", extent=(*extent, *extent), cmap="viridis")
     panel.set_title(title)

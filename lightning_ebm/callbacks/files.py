@@ -11,7 +11,6 @@ import lightning as L
 import numpy
 import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
-from lightning.pytorch.utilities import rank_zero_info
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
 from lightning_ebm.module import EBMLightningModule
@@ -27,7 +26,7 @@ class MetricsFile(L.Callback):
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         path = run_folder(trainer) / "metrics.json"
         path.write_text(json.dumps(metrics, indent=2) + "\n")
-        rank_zero_info(f"Metrics written to {path}")
+        print(f"Metrics written to {path}")
 
 
 class SampleFiles(BasePredictionWriter):
@@ -58,7 +57,7 @@ class SampleFiles(BasePredictionWriter):
         written = [str(folder / "samples.npz")]
         if self._draw(trainer, pl_module, samples["x"], folder / "samples.png"):
             written.append(str(folder / "samples.png"))
-        rank_zero_info(f"{len(samples['x'])} samples written to {' and '.join(written)}")
+        print(f"{len(samples['x'])} samples written to {' and '.join(written)}")
 
     def _draw(
         self, trainer: L.Trainer, pl_module: EBMLightningModule, x: torch.Tensor, path: Path

@@ -9,7 +9,7 @@ import yaml
 
 
 def value_of(option: str, args: list[str]) -> str | None:
-    """The last value that the arguments give an option, as `--option=value` or `--option value`."""
+    """The last value given for an option, as `--option=value` or `--option value`."""
     values = values_of(option, args)
     return values[-1] if values else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -27,7 +29,7 @@ class ConvNet(Energy):
         super().__init__(event_shape)
         channels = [event_shape[0], *(widths or [32, 64, 128])]
         layers = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]
         self.features = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():

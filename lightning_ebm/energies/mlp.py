@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class MLP(Energy):
         super().__init__(event_shape)
         widths = [prod(event_shape), *(hidden or [128, 128, 128])]
         layers = [nn.Flatten()]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.SiLU()]
         last = nn.Linear(widths[-1], 1)
         if zero_start:

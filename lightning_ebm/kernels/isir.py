@@ -31,6 +31,7 @@ class ISIR(Kernel):
             raise SettingError(f"n_proposals is {n_proposals}: it must be at least 1")
         self.n_proposals = n_proposals
 
+    @torch.no_grad()
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One resampling of every chain among its state and its candidates."""
         chain = with_density(problem, chain)
@@ -38,13 +39,15 @@ class ISIR(Kernel):
         y, log_q_y = problem.proposal.sample(n * self.n_proposals)
         log_prob_y = problem.log_prob(y)
         fresh = _finite_or_zero_weight(log_prob_y - log_q_y).view(n, self.n_proposals)
-        held = chain.log_prob - problem.proposal.log_prob(chain.x)
-        held = torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)[:, None]
-        log_weights = torch.cat([held, fresh], dim=1)
-        # Where no weight is finite there is nothing to choose from, and the state is kept.
-        stuck = (log_weights == -torch.inf).all(1)
-        log_weights[stuck, 0] = 0
-        probabilities = log_weights.softmax(1)
+        held = (chain.log_prob - problem.proposal.log_prob(chain.x))[:, None]
+        held = torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)
+        # A state that the proposal never makes has infinite weight, and is kept; so is one where
+        # no weight is finite, since there is nothing to choose from.
+        nothing = (held == -torch.inf) & (fresh == -torch.inf).all(1, keepdim=True)
+        kept = (held == torch.inf) | nothing
+        held = torch.where(kept, torch.zeros_like(held), held)
+        chances = torch.where(kept, torch.full_like(fresh, -torch.inf), fresh)
+        probabilities = torch.cat([held, chances], dim=1).softmax(1)
         choice = probabilities.multinomial(1).squeeze(1)
         moved = choice > 0
         picked = torch.arange(n, device=y.device) * self.n_proposals + (choice - 1).clamp(min=0)

@@ -46,7 +46,7 @@ def pretrain(
     *,
     progress: bool,
 ) -> float:
-    """Fit a flow to data by maximum likelihood; return the mean loss of its last tenth, in nats."""
+    """Fit a flow to data by maximum likelihood; return the last tenth's mean loss, in nats."""
     losses = []
     flow.train()
     for _ in tqdm(range(n_steps), desc="Pre-training the flow", disable=not progress):

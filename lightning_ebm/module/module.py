@@ -249,8 +249,8 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
             culprits = [n for n, part in pairs if part is not None and not part.isfinite().all()]
             raise FloatingPointError(
                 f"training diverged at step {self.global_step}: not finite: "
-                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last checkpoint "
-                "with a lower learning rate, a smaller step_size, model.energy_clip or "
+                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last "
+                "checkpoint with a lower learning rate, a smaller step_size, model.energy_clip or "
                 "model.magnitude_penalty"
             )
 

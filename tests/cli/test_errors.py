@@ -16,7 +16,7 @@ from lightning_ebm.cli import main
         (["fit", "-c", "nope"], "--config is 'nope'"),
         (
             ["fit", "--config", "two_modes.yaml", "--model.sampler=ulla"],
-            r"model.sampler is 'ulla', .*did you mean 'ula'\?\): choose one of coopflow, flow_mcmc",
+            r"model.sampler is 'ulla', .*did you mean 'ula'\?\): choose one of coopflow",
         ),
         (
             [

@@ -139,7 +139,8 @@ def test_configurations_stack_print_and_override(lightning, tmp_path):
     [
         "sampler: flow_mcmc",
         "sampler: {class_path: flow_mcmc, init_args: {n_local: 2}}",
-        "sampler: {class_path: sampler_plugins.flow_mcmc.FlowMCMCSampler, init_args: {n_local: 2}}",
+        "sampler: {class_path: sampler_plugins.flow_mcmc.FlowMCMCSampler,"
+        " init_args: {n_local: 2}}",
         "sampler: {class_path: lightning_ebm.plugins.flow_mcmc, init_args: {n_proposals: 4, "
         "local: {class_path: HMC, init_args: {n_leapfrog: 2}}, start: {class_path: Persistent, "
         "init_args: {first: FromData, size: 600}}}}",
@@ -156,7 +157,7 @@ def test_a_sampler_is_named_in_any_form(sampler, inside, tmp_path):
         "--trainer.fast_dev_run=true",
         "--model.flow_pretraining=1",
     )
-    assert "`max_steps=1` reached" in printed
+    assert "Epoch 0: 100%" in printed
 
 
 def test_a_local_file_goes_before_the_packaged_one(lightning, tmp_path):

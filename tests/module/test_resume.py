@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed ends as one that was not; looking at a run changes nothing."""
+"""A resumed run ends as one that never stopped; looking at a run changes nothing."""
 
 import lightning as L
 import pytest
