@@ -127,10 +127,10 @@ class Problem:
         Source: Neal 2001, Annealed importance sampling, section 2.
         """
         other = reference if reference is not None else self.reference
-        return replace(
-            self,
-            log_density=lambda x: beta * self.log_density(x) + (1 - beta) * other.log_prob(x),
-        )
+        # At an end of the path the other density, which may be 0, has no say: 0 · ∞ would.
+        ends = {0.0: other.log_prob, 1.0: self.log_density}
+        between = lambda x: beta * self.log_density(x) + (1 - beta) * other.log_prob(x)  # noqa: E731
+        return replace(self, log_density=ends.get(beta, between))
 
     @staticmethod
     def _checked(log_prob: Tensor, x: Tensor) -> Tensor:

@@ -80,7 +80,12 @@ class MCMC(Sampler):
         kernel: the transition.
         n_steps: transitions per draw.
         latent: run the chains in the flow's latent space, on the pulled-back density.
+
+    Attributes:
+        exact: as far as the kernel is; a subclass that allows inexact kernels says False.
     """
+
+    exact = True
 
     def __init__(
         self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False

@@ -2,7 +2,15 @@
 
 from torch import Tensor
 
-from lightning_ebm.kernels import IMH, ISIR, MALA, Cycle, Kernel
+from lightning_ebm.kernels import (
+    IMH,
+    ISIR,
+    MALA,
+    CrankNicolson,
+    CrankNicolsonISIR,
+    Cycle,
+    Kernel,
+)
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss
 from lightning_ebm.starts import Persistent, Start
@@ -16,6 +24,8 @@ class FlowMCMCSampler(MCMC):
     Args:
         n_steps: rounds of global and local moves per draw.
         n_proposals: flow proposals per global move: 1 is IMH, more is i-SIR.
+        shares: parts β of the latent point that a flow proposal renews, one drawn for every move;
+            null renews all of it, an independent proposal, whose acceptance dies with dimension.
         n_global: global moves per round.
         n_local: local moves per round.
         local: the local kernel; by default MALA with an adapted step size.
@@ -32,15 +42,23 @@ class FlowMCMCSampler(MCMC):
         self,
         n_steps: int = 1,
         n_proposals: int = 1,
+        shares: list[float] | None = None,
         n_global: int = 1,
         n_local: int = 3,
         local: Kernel | None = None,
         start: Start | None = None,
     ) -> None:
-        jump = IMH() if n_proposals == 1 else ISIR(n_proposals)
+        jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:
         """Maximum likelihood of the flow on the chains' states."""
         return flow_likelihood_loss(problem, draw)
+
+
+def flow_move(n_proposals: int, shares: list[float] | None) -> Kernel:
+    """The global kernel: one proposal or several, wholly or partly renewed."""
+    if shares is None:
+        return IMH() if n_proposals == 1 else ISIR(n_proposals)
+    return CrankNicolson(shares) if n_proposals == 1 else CrankNicolsonISIR(n_proposals, shares)

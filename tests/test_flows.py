@@ -161,10 +161,11 @@ def test_initialising_standardises(name):
     flow.initialise(data)
     assert torch.allclose(flow.location, data.mean(0))
     assert flow.scale.item() == pytest.approx((data - data.mean(0)).square().mean().sqrt().item())
-    if name == "plain":
+    if name == "plain" or name.startswith("NeuralSpline"):
+        # normflows draws the first splines of the coordinates that a coupling passes on at random.
         return
     z, _ = flow.inverse(data)
-    # Without training each builder's flow is near linear: what it sees has unit scale.
+    # Without training these flows are near linear: what they see has unit scale.
     assert z.mean().abs() < 0.05
     assert z.square().mean().sqrt().item() == pytest.approx(1, abs=0.1)
 

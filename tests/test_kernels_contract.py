@@ -321,7 +321,6 @@ def test_chains_carry_no_graph_of_a_proposal_that_is_being_trained(name):
     assert not any(value.requires_grad for value in info.values())
 
 
-@pytest.mark.xfail(strict=True, reason="MCMC.exact is inherited as False from Sampler")
 @pytest.mark.parametrize("kernel", [MALA(0.1), HMC(0.1, 2), Cycle([MALA(0.1), IMH()])])
 def test_a_plain_sampler_is_as_exact_as_its_kernel(kernel):
     assert MCMC(Noise(), kernel, 1).exact

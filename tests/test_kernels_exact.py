@@ -1,7 +1,9 @@
 """Exact kernels leave their target as it is, and reach it from elsewhere."""
 
+import math
 from collections.abc import Callable
 
+import normflows
 import pytest
 import torch
 from targets import (
@@ -13,8 +15,19 @@ from targets import (
 )
 
 from lightning_ebm.chain import Chain
+from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow, RealNVP
-from lightning_ebm.kernels import HMC, IMH, ISIR, MALA, Cycle, Kernel
+from lightning_ebm.kernels import (
+    HMC,
+    IMH,
+    ISIR,
+    MALA,
+    CrankNicolson,
+    CrankNicolsonISIR,
+    Cycle,
+    Kernel,
+)
+from lightning_ebm.kernels.crank_nicolson import partly_renewed
 
 MASSES = [0.3, 2.0, 1.1]
 
@@ -105,16 +118,81 @@ def test_chains_in_a_flows_latent_space_keep_the_target_in_data_space(kernel, ta
     check_draws(problem.to_data(chain.x), known)
 
 
-@pytest.mark.parametrize("kernel", [IMH(), ISIR(8)], ids=name)
+FLOW_MOVES = [IMH(), ISIR(8), CrankNicolson(), CrankNicolson([0.4]), CrankNicolsonISIR(6)]
+
+
+@pytest.mark.parametrize("kernel", FLOW_MOVES, ids=name)
 def test_a_flow_as_proposal_keeps_the_target(kernel):
     torch.manual_seed(4)
     known = two_directions()
     x, _ = known.sample(N_CHAINS)
-    problem = known.problem(proposal=curved_flow(2))
     chain = Chain(x)
+    problem = known.problem(proposal=(flow := curved_flow(2)), flow=flow)
     for _ in range(12):
+        chain, info = kernel.step(problem, chain)
+    assert 0.05 < info["acceptance_global"] < 0.95
+    check_draws(chain.x, known)
+
+
+@pytest.mark.parametrize("kernel", [CrankNicolson(), CrankNicolsonISIR(6)], ids=name)
+def test_partly_renewed_chains_reach_the_target(kernel):
+    torch.manual_seed(4)
+    known = two_directions()
+    wide = known.mean() + 1.0 + 2 * torch.randn(N_CHAINS // 4, 2, dtype=torch.float64)
+    flow = RealNVP([2], n_layers=2).double().requires_grad_(False)
+    flow.initialise(wide)
+    problem = known.problem(proposal=flow, flow=flow)
+    chain = Chain(wide)
+    for _ in range(60):
         chain, _ = kernel.step(problem, chain)
     check_draws(chain.x, known)
+
+
+def test_a_whole_renewal_is_independent_metropolis_hastings():
+    known = two_directions()
+    problem = known.problem(proposal=(flow := curved_flow(2)), flow=flow)
+    torch.manual_seed(8)
+    x, _ = known.sample(5000)
+    rates = []
+    for kernel in (IMH(), CrankNicolson([1.0])):
+        torch.manual_seed(9)
+        rates.append(kernel.step(problem, Chain(x))[1]["acceptance_global"].item())
+    assert rates[0] == pytest.approx(rates[1], abs=0.02)
+
+
+def test_an_unusual_base_is_made_up_for():
+    torch.manual_seed(10)
+    known = two_directions()
+    base = normflows.distributions.DiagGaussian(2)
+    with torch.no_grad():
+        base.loc.fill_(0.5)
+        base.log_scale.fill_(-0.4)
+    layers = [normflows.flows.AffineConstFlow(2)]
+    flow = Flow(normflows.NormalizingFlow(base, layers)).double().requires_grad_(False)
+    x, _ = known.sample(N_CHAINS)
+    chain = Chain(x)
+    for _ in range(12):
+        chain, _ = CrankNicolson().step(known.problem(proposal=flow, flow=flow), chain)
+    check_draws(chain.x, known)
+
+
+def test_the_correlated_candidates_have_the_share_they_are_asked_for():
+    # The candidate of an i-SIR move of share β has correlation √(1-β²) with the state.
+    torch.manual_seed(11)
+    z = torch.randn(200_000, 1, dtype=torch.float64)
+    share = torch.full((len(z),), 0.6, dtype=torch.float64)
+    part = (1 - (1 - share.square()).sqrt()).sqrt()
+    candidate = partly_renewed(partly_renewed(z, part), part)
+    assert torch.corrcoef(torch.cat([z, candidate], 1).T)[0, 1].item() == pytest.approx(
+        0.8, abs=0.01
+    )
+    assert candidate.var().item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("shares", [[], [0.0], [1.2], [0.5, math.nan]])
+def test_shares_outside_their_range_are_refused(shares):
+    with pytest.raises(SettingError, match="shares is"):
+        CrankNicolson(shares)
 
 
 def test_the_check_sees_a_variance_too_large_by_a_tenth():

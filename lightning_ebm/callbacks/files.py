@@ -21,10 +21,11 @@ class MetricsFile(L.Callback):
 
     def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Write all logged metrics, flat, by name."""
+        folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        path = run_folder(trainer) / "metrics.json"
+        path = folder / "metrics.json"
         path.write_text(json.dumps(metrics, indent=2) + "\n")
         print(f"Metrics written to {path}")
 
@@ -48,10 +49,10 @@ class SampleFiles(BasePredictionWriter):
         if trainer.world_size > 1:
             everyone = [mine] * trainer.world_size
             torch.distributed.all_gather_object(everyone, mine)
+        folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
         samples = {key: torch.cat([part[key] for part in everyone]) for key in mine}
-        folder = run_folder(trainer)
         arrays = {key: value.float().numpy() for key, value in samples.items()}
         numpy.savez(folder / "samples.npz", **arrays)
         written = [str(folder / "samples.npz")]
@@ -74,7 +75,10 @@ class SampleFiles(BasePredictionWriter):
 
 
 def run_folder(trainer: L.Trainer) -> Path:
-    """The folder of the run that a checkpoint belongs to, else where this trainer logs."""
+    """The folder of the run that a checkpoint belongs to, else where this trainer logs.
+
+    Every process must ask: Lightning agrees on the folder among them.
+    """
     if trainer.ckpt_path is not None:
         checkpoints = Path(trainer.ckpt_path).resolve().parent
         folder = checkpoints.parent if checkpoints.name == "checkpoints" else checkpoints

@@ -62,17 +62,21 @@ class Pictures(L.Callback):
 
     def _draw(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         step = trainer.global_step
-        if not trainer.is_global_zero or self.data is None or self.drawn_at == step:
+        if self.data is None or self.drawn_at == step:
             return
         self.drawn_at = step
+        # Lightning asks all processes for the folder's name.
+        log_dir = trainer.log_dir
+        if not trainer.is_global_zero:
+            return
         figure = self._figure(trainer, pl_module)
         if figure is None:
             return
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_figure("pictures", figure, step)
-        if trainer.log_dir is not None:
-            folder = Path(trainer.log_dir) / "pictures"
+        if log_dir is not None:
+            folder = Path(log_dir) / "pictures"
             folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(folder / f"step_{step:06d}.png")
 

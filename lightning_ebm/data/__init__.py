@@ -4,7 +4,14 @@ from lightning_ebm.data.density import Density
 from lightning_ebm.data.digits import Digits
 from lightning_ebm.data.images import ImageData, LabelledImages
 from lightning_ebm.data.known import KnownDensity
-from lightning_ebm.data.mixtures import FourModes, GaussianMixture, Mixture, RingOfEight, TwoModes
+from lightning_ebm.data.mixtures import (
+    FourModes,
+    GaussianMixture,
+    Mixture,
+    OppositeModes,
+    RingOfEight,
+    TwoModes,
+)
 from lightning_ebm.data.mnist import MNIST
 from lightning_ebm.data.shapes import Checkerboard, Moons, Rings
 
@@ -20,6 +27,7 @@ __all__ = [
     "LabelledImages",
     "Mixture",
     "Moons",
+    "OppositeModes",
     "RingOfEight",
     "Rings",
     "TwoModes",

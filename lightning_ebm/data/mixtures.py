@@ -131,6 +131,31 @@ class TwoModes(GaussianMixture):
         super().__init__(means, [scale] * 2, [weight, 1 - weight])
 
 
+class OppositeModes(GaussianMixture):
+    """Two Gaussians at -a(1, ..., 1) and a(1, ..., 1), in any dimension; the first is heavier.
+
+    Args:
+        dimension: number of coordinates.
+        distance: a, the distance of both modes from 0 along every axis.
+        scale: standard deviation of both.
+        weight: probability of the first.
+
+    Raises:
+        SettingError: if scale is not positive, or weight not between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        dimension: int = 16,
+        distance: float = 1.5,
+        scale: float = 0.5,
+        weight: float = 2 / 3,
+    ) -> None:
+        require_fraction("weight", weight)
+        means = [[-distance] * dimension, [distance] * dimension]
+        super().__init__(means, [scale] * 2, [weight, 1 - weight])
+
+
 class FourModes(GaussianMixture):
     """Four Gaussians on the corners of a square.
 

@@ -1,5 +1,6 @@
 """Markov transitions, a file per kernel."""
 
+from lightning_ebm.kernels.crank_nicolson import CrankNicolson, CrankNicolsonISIR
 from lightning_ebm.kernels.cycle import Cycle
 from lightning_ebm.kernels.gradient_ascent import GradientAscent
 from lightning_ebm.kernels.hmc import HMC
@@ -15,6 +16,8 @@ __all__ = [
     "ISIR",
     "MALA",
     "ULA",
+    "CrankNicolson",
+    "CrankNicolsonISIR",
     "Cycle",
     "GradientAscent",
     "Info",

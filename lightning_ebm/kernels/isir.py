@@ -27,36 +27,57 @@ class ISIR(Kernel):
 
     def __init__(self, n_proposals: int = 4) -> None:
         super().__init__()
-        if n_proposals < 1:
-            raise SettingError(f"n_proposals is {n_proposals}: it must be at least 1")
-        self.n_proposals = n_proposals
+        self.n_proposals = require_proposals(n_proposals)
 
     @torch.no_grad()
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One resampling of every chain among its state and its candidates."""
         chain = with_density(problem, chain)
-        n = len(chain.x)
-        y, log_q_y = problem.proposal.sample(n * self.n_proposals)
-        log_prob_y = problem.log_prob(y)
-        fresh = _finite_or_zero_weight(log_prob_y - log_q_y).view(n, self.n_proposals)
-        held = (chain.log_prob - problem.proposal.log_prob(chain.x))[:, None]
-        held = torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)
-        # A state that the proposal never makes has infinite weight, and is kept; so is one where
-        # no weight is finite, since there is nothing to choose from.
-        nothing = (held == -torch.inf) & (fresh == -torch.inf).all(1, keepdim=True)
-        kept = (held == torch.inf) | nothing
-        held = torch.where(kept, torch.zeros_like(held), held)
-        chances = torch.where(kept, torch.full_like(fresh, -torch.inf), fresh)
-        probabilities = torch.cat([held, chances], dim=1).softmax(1)
-        choice = probabilities.multinomial(1).squeeze(1)
-        moved = choice > 0
-        picked = torch.arange(n, device=y.device) * self.n_proposals + (choice - 1).clamp(min=0)
-        proposed = Chain(y[picked], log_prob_y[picked])
-        info = {
-            "acceptance_global": 1 - probabilities[:, 0].mean(),
-            "non_finite": (fresh == -torch.inf).to(fresh.dtype).mean(),
-        }
-        return choose(moved, proposed, chain), info
+        y, log_q_y = problem.proposal.sample(len(chain.x) * self.n_proposals)
+        candidates = with_density(problem, Chain(y))
+        log_weights = candidates.log_prob - log_q_y
+        held = chain.log_prob - problem.proposal.log_prob(chain.x)
+        return resample(chain, held, candidates, log_weights)
+
+
+def resample(
+    chain: Chain, held: Tensor, candidates: Chain, log_weights: Tensor
+) -> tuple[Chain, Info]:
+    """Pick, chain by chain, the state or one of its candidates with chances as their weights.
+
+    A state of infinite weight is kept, and so is one where no weight is finite, since there is
+    nothing to choose from.
+
+    Args:
+        chain: where the n chains are.
+        held: log-weights of these states, `(n,)`.
+        candidates: N candidates of each chain, those of one chain in a row, `(n N, *event)`.
+        log_weights: theirs, `(n N,)`.
+    """
+    n = len(held)
+    fresh = _finite_or_zero_weight(log_weights).view(n, -1)
+    held = torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)[:, None]
+    nothing = (held == -torch.inf) & (fresh == -torch.inf).all(1, keepdim=True)
+    kept = (held == torch.inf) | nothing
+    held = torch.where(kept, torch.zeros_like(held), held)
+    chances = torch.where(kept, torch.full_like(fresh, -torch.inf), fresh)
+    probabilities = torch.cat([held, chances], dim=1).softmax(1)
+    choice = probabilities.multinomial(1).squeeze(1)
+    first = torch.arange(n, device=held.device) * fresh.shape[1]
+    picked = first + (choice - 1).clamp(min=0)
+    info = {
+        "acceptance_global": 1 - probabilities[:, 0].mean(),
+        "non_finite": (fresh == -torch.inf).to(fresh.dtype).mean(),
+    }
+    proposed = Chain(candidates.x[picked], candidates.log_prob[picked])
+    return choose(choice > 0, proposed, chain), info
+
+
+def require_proposals(n_proposals: int) -> int:
+    """The number of proposals, refused if it is below 1."""
+    if n_proposals < 1:
+        raise SettingError(f"n_proposals is {n_proposals}: it must be at least 1")
+    return n_proposals
 
 
 def _finite_or_zero_weight(log_weight: Tensor) -> Tensor:

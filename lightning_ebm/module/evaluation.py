@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from lightning_ebm.evaluation import density_report, mode_weights, total_variation
+from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.kernels import average
 from lightning_ebm.random_state import isolated, seed_process
@@ -72,9 +73,7 @@ class EvaluationHooks:
     def on_validation_epoch_end(self) -> None:
         """Compare with the true density, where it is known."""
         if (density := self.known_density) is not None:
-            report = density_report(
-                self.evaluated_log_density, density, torch.cat(self.seen), resolution=200
-            )
+            report = self._compare_with(density, torch.cat(self.seen), resolution=200)
             self._log_all(
                 {
                     k.replace("model/", "val/").replace("test/", "val/"): v
@@ -95,7 +94,7 @@ class EvaluationHooks:
             "samples/energy": -self.evaluated_log_density(draw.x).mean(),
         } | {f"sampler/{key}": value for key, value in draw.info.items()}
         if (density := self.known_density) is not None:
-            metrics |= density_report(self.evaluated_log_density, density, test)
+            metrics |= self._compare_with(density, test)
             weights = mode_weights(draw.x, density)
             metrics["samples/mode_weight_tv"] = total_variation(weights, density.mode_weights)
             metrics |= {f"samples/mode_weight_{k}": weight for k, weight in enumerate(weights)}
@@ -113,9 +112,15 @@ class EvaluationHooks:
     @property
     def known_density(self) -> KnownDensity | None:
         """The density that the data came from, if the data module knows it."""
-        density = getattr(self.trainer.datamodule, "density", None)
-        plane = tuple(self.reference.mean.shape) == (2,)
-        return density if plane else None
+        return getattr(self.trainer.datamodule, "density", None)
+
+    def _compare_with(
+        self, density: KnownDensity, held_out: Tensor, resolution: int = 400
+    ) -> dict[str, float]:
+        if held_out.shape[1:] == (2,):
+            return density_report(self.evaluated_log_density, density, held_out, resolution)
+        with isolated():
+            return importance_report(self.evaluated_log_density, density, held_out)
 
     def _log_all(self, metrics: dict[str, Tensor | float]) -> None:
         values = {k: torch.as_tensor(v, dtype=torch.float32) for k, v in metrics.items()}

@@ -184,7 +184,7 @@ def test_the_command_line_wins_over_the_checkpoint(inside, tmp_path):
     assert "sampler/acceptance_global" not in printed
 
 
-def test_two_processes_by_command(lightning, inside, tmp_path):
+def test_two_processes_by_command(lightning, tmp_path):
     fit = lightning(
         "fit",
         "--config",
@@ -199,7 +199,9 @@ def test_two_processes_by_command(lightning, inside, tmp_path):
     processes = torch.load(checkpoint, weights_only=True)["lightning_ebm"]["processes"]
     first, second = (p["sampler"]["start._extra_state"]["bank"] for p in processes)
     assert not torch.isin(first[:, 0], second[:, 0]).any()
-    inside("predict", f"--ckpt_path={checkpoint}")
+    assert lightning("test", f"--ckpt_path={checkpoint}").returncode == 0
+    assert "model/kl" in json.loads((tmp_path / RUN / "metrics.json").read_text())
+    assert lightning("predict", f"--ckpt_path={checkpoint}").returncode == 0
     x = numpy.load(tmp_path / RUN / "samples.npz")["x"]
     assert len(numpy.unique(x, axis=0)) == len(x) == 32
 
