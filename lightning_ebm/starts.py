@@ -91,7 +91,10 @@ class Persistent(Start):
     def begin(self, problem: Problem, n: int) -> Tensor:
         """N different chains of the bank, a random share of them restarted."""
         self._fill(problem, max(n, self.size or 0))
-        self.places = torch.randperm(len(self.bank))[:n].to(self.bank.device)
+        # A draw of all chains keeps their order, so that each can be followed from draw to draw.
+        everyone = n == len(self.bank)
+        places = torch.arange(n) if everyone else torch.randperm(len(self.bank))[:n]
+        self.places = places.to(self.bank.device)
         x = self.bank[self.places]
         if self.restart:
             anew = torch.rand(n, device=x.device) < self.restart

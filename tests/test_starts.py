@@ -55,11 +55,11 @@ def test_a_thousand_chains_stay_a_thousand_after_five_hundred_draws():
     assert (visits - 50).abs().max() < 6 * math.sqrt(500 * 0.1 * 0.9)
 
 
-def test_the_order_of_a_draw_is_random():
+def test_part_of_the_bank_is_drawn_at_random_and_all_of_it_in_order():
     torch.manual_seed(3)
     start = Persistent(Numbered(), size=100)
-    first = start.begin(PROBLEM, 100)
-    assert not torch.equal(first, start.begin(PROBLEM, 100))
+    assert not torch.equal(start.begin(PROBLEM, 50), start.begin(PROBLEM, 50))
+    assert torch.equal(start.begin(PROBLEM, 100), start.bank)
 
 
 def test_a_draw_is_not_written_into_the_bank_before_its_end():

@@ -33,11 +33,11 @@ def plane(
     cells, _ = midpoints(low, high, resolution, data)
     figure = Figure(figsize=(12, 3.2), layout="constrained")
     panels = figure.subplots(1, 3 if flow is None else 4)
-    _scatter(panels[0], data, "data")
-    _density(panels[1], evaluate(model, cells), resolution, (low, high), "model density")
+    draw_points(panels[0], data, "data")
+    draw_density(panels[1], evaluate(model, cells), resolution, (low, high), "model density")
     if flow is not None:
-        _density(panels[2], evaluate(flow, cells), resolution, (low, high), "flow density")
-    _scatter(panels[-1], chains, "chains")
+        draw_density(panels[2], evaluate(flow, cells), resolution, (low, high), "flow density")
+    draw_points(panels[-1], chains, "chains")
     for panel in panels:
         panel.set(xlim=(low, high), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
     return figure
@@ -70,15 +70,17 @@ def tile(images: Tensor) -> Tensor:
     )
 
 
-def _scatter(panel: Axes, x: Tensor, title: str) -> None:
+def draw_points(panel: Axes, x: Tensor, title: str) -> None:
+    """Draw points `(n, 2)` as dots."""
     x = x.detach().cpu().float().numpy()
     panel.scatter(x[:, 0], x[:, 1], s=2, alpha=0.5, linewidths=0)
     panel.set_title(title)
 
 
-def _density(
+def draw_density(
     panel: Axes, log_density: Tensor, resolution: int, extent: tuple[float, float], title: str
 ) -> None:
+    """Draw log-densities `(resolution²,)` at the cells of a square as a picture."""
     # Scaled to its own peak: a density has no unit that a picture could show.
     picture = (log_density - log_density.max()).exp().view(resolution, resolution).T.cpu().numpy()
     panel.imshow(picture, origin="lower", extent=(*extent, *extent), cmap="viridis")

@@ -70,7 +70,8 @@ class EBMCLI(LightningCLI):
                 "prog": "lightning",
                 "description": "Train, test and sample energy-based models. --config takes a "
                 f"file or a packaged configuration: {', '.join(packaged())}. "
-                "'lightning samplers' lists what --model.sampler can be.",
+                "'lightning samplers' lists what --model.sampler can be; "
+                "'lightning reproduce' carries out experiments.",
             },
             trainer_defaults={"callbacks": [ModeWeights(), MetricsFile(), SampleFiles()]},
             args=args,

@@ -7,6 +7,7 @@ import sys
 from lightning_ebm.errors import SettingError
 
 SAMPLERS = "samplers"
+REPRODUCE = "reproduce"
 
 
 def main(args: list[str] | None = None) -> None:
@@ -21,6 +22,10 @@ def main(args: list[str] | None = None) -> None:
             from lightning_ebm.cli.samplers import list_samplers
 
             list_samplers(args[1:])
+        elif args[:1] == [REPRODUCE]:
+            from lightning_ebm.reproduce.command import reproduce
+
+            reproduce(args[1:])
         else:
             from lightning_ebm.cli.lightning_cli import run
 

@@ -113,4 +113,4 @@ def _readable(expected: str) -> str:
 
 
 def _subcommands() -> str:
-    return "choose fit, validate, test, predict or samplers"
+    return "choose fit, validate, test, predict, samplers or reproduce"

@@ -9,12 +9,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lightning_ebm.evaluation import density_report, mode_weights, total_variation
+from lightning_ebm.evaluation import (
+    density_report,
+    mode_crossings,
+    mode_weights,
+    total_variation,
+)
 from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.kernels import average
+from lightning_ebm.problem import Evaluations
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.sampler import Draw
+from lightning_ebm.starts import Persistent
 
 
 class EvaluationHooks:
@@ -35,14 +42,24 @@ class EvaluationHooks:
         return self.log_density(x, self.evaluated_energy)
 
     def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
-        """Draw n points by chains that begin anew; the run's own chains and randomness stay.
+        """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""
+        draws, _ = self.fresh_draws(n, data, stream)
+        return Draw(draws[-1].x, average([draw.info for draw in draws]))
+
+    def fresh_draws(
+        self, n: int, data: Tensor | None = None, stream: int = 0
+    ) -> tuple[list[Draw], Evaluations]:
+        """Run n chains that begin anew; the run's own chains and randomness stay.
 
         Each chain runs through `evaluation_draws` draws of the sampler, with step sizes still.
 
         Args:
             n: number of points.
             data: a batch of data, for chains that begin there.
-            stream: number that makes this draw differ from others of the same seed.
+            stream: number that makes these draws differ from others of the same seed.
+
+        Returns:
+            The draws in order, and how often the model was evaluated for them.
         """
         kept, training = copy.deepcopy(self.sampler.state_dict()), self.sampler.training
         with isolated():
@@ -55,7 +72,7 @@ class EvaluationHooks:
             finally:
                 self.sampler.load_state_dict(kept)
                 self.sampler.train(training)
-        return Draw(draws[-1].x, average([draw.info for draw in draws]))
+        return draws, problem.evaluations
 
     def on_validation_epoch_start(self) -> None:
         """Begin to collect the batches."""
@@ -88,16 +105,23 @@ class EvaluationHooks:
     def on_test_epoch_end(self) -> None:
         """Log what the model is: energies, acceptance, and its density where that can be known."""
         test = torch.cat(self.seen)
-        draw = self.fresh_draw(self.n_samples, test)
+        draws, evaluations = self.fresh_draws(self.n_samples, test)
+        x = draws[-1].x
         metrics = {
             "test/energy": -self.evaluated_log_density(test).mean(),
-            "samples/energy": -self.evaluated_log_density(draw.x).mean(),
-        } | {f"sampler/{key}": value for key, value in draw.info.items()}
+            "samples/energy": -self.evaluated_log_density(x).mean(),
+        }
+        infos = average([draw.info for draw in draws])
+        metrics |= {f"sampler/{key}": value for key, value in infos.items()}
         if (density := self.known_density) is not None:
             metrics |= self._compare_with(density, test)
-            weights = mode_weights(draw.x, density)
+            weights = mode_weights(x, density)
             metrics["samples/mode_weight_tv"] = total_variation(weights, density.mode_weights)
             metrics |= {f"samples/mode_weight_{k}": weight for k, weight in enumerate(weights)}
+            if any(isinstance(part, Persistent) for part in self.sampler.modules()):
+                crossings = mode_crossings([draw.x for draw in draws], density)
+                rate = 1000 * crossings / evaluations.densities
+                metrics["sampler/crossings_per_1000_evaluations"] = rate
         self._log_all(metrics)
 
     def predict_dataloader(self) -> DataLoader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import lightning as L
@@ -20,9 +21,10 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
     objects = [
         k for k, value in settings.items() if isinstance(value, nn.Module) or callable(value)
     ]
-    module.save_hyperparameters({k: value for k, value in settings.items() if k not in objects})
+    constructor = inspect.currentframe().f_back
+    module.save_hyperparameters(ignore=objects, frame=constructor)
     if "_instantiator" in module.hparams:
-        module.save_hyperparameters()
+        module.save_hyperparameters(frame=constructor)
 
 
 def check_settings(settings: dict[str, Any]) -> None:

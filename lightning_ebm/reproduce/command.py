@@ -1,0 +1,57 @@
+"""`lightning reproduce`: carry out an experiment and say where its results are."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from lightning_ebm.reproduce.dimensionality import Dimensionality
+from lightning_ebm.reproduce.experiment import Experiment, carry_out
+from lightning_ebm.reproduce.motivating import Motivating
+from lightning_ebm.reproduce.multimodality import Multimodality
+from lightning_ebm.reproduce.samplers import Samplers
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "motivating": Motivating(),
+    "multimodality": Multimodality(),
+    "dimensionality": Dimensionality(),
+    "samplers": Samplers(),
+}
+NOTICE = (
+    "A reconstruction of the claim: the paper's own settings are not published, "
+    "and no number of it is reproduced."
+)
+
+
+def reproduce(args: list[str]) -> None:
+    """Parse the arguments and carry out one experiment."""
+    parser = argparse.ArgumentParser(
+        prog="lightning reproduce",
+        description="Carry out an experiment on a claim of the poster. Writes figure.png, "
+        "summary.csv, results.csv and runs.yaml; a run that was cut off goes on, one that is done "
+        f"is kept. {NOTICE}",
+    )
+    claims = "; ".join(f"{name}: {experiment.claim}" for name, experiment in EXPERIMENTS.items())
+    parser.add_argument("experiment", choices=EXPERIMENTS, help=claims)
+    parser.add_argument("--output", type=Path, default=Path("reproduced"), help="folder to fill")
+    parser.add_argument("--seeds", type=_count, default=3, help="seeds per setting")
+    parser.add_argument(
+        "--workers", type=_count, default=os.cpu_count(), help="runs at a time, one core each"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few and short runs, in at most 2 minutes"
+    )
+    chosen = parser.parse_args(args)
+    experiment = EXPERIMENTS[chosen.experiment]
+    print(f"{experiment.claim}\n{NOTICE}")
+    folder = chosen.output / (chosen.experiment + ("_quick" if chosen.quick else ""))
+    written = carry_out(experiment, folder, chosen.seeds, chosen.workers, quick=chosen.quick)
+    print("Written: " + ", ".join(map(str, written)))
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a number of at least 1")
+    return number

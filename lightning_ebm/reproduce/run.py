@@ -1,0 +1,96 @@
+"""One training run of an experiment, in a folder of its own: trained, resumed, tested."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from lightning_ebm.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Run:
+    """A packaged configuration with some settings changed.
+
+    Attributes:
+        name: its folder, below that of the experiment.
+        config: file name of a packaged configuration.
+        settings: dotted keys of the command line and their values.
+        labels: what it is, for the table.
+    """
+
+    name: str
+    config: str
+    settings: dict[str, object] = field(default_factory=dict)
+    labels: dict[str, object] = field(default_factory=dict)
+
+    def arguments(self, folder: Path) -> list[str]:
+        """What follows `lightning fit`; a folder with a checkpoint goes on from it."""
+        logger = {
+            "class_path": "TensorBoardLogger",
+            "init_args": {"save_dir": str(folder), "name": "", "version": ""},
+        }
+        quiet = {
+            "trainer.logger": logger,
+            "trainer.enable_progress_bar": False,
+            "pictures.every_n_steps": 10**9,
+        }
+        settings = {key: _written(value) for key, value in (self.settings | quiet).items()}
+        checkpoint = last_checkpoint(folder)
+        resume = [f"--ckpt_path={checkpoint}"] if checkpoint.is_file() else []
+        options = [f"--{key}={value}" for key, value in settings.items()]
+        return ["--config", self.config, *options, *resume]
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """Where a run's newest checkpoint lies."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def complete(run: Run, root: Path) -> dict[str, float] | None:
+    """Train and test a run, unless that is done; return its metrics, None if it diverged.
+
+    What the run prints goes to `log.txt` in its folder.
+    """
+    folder = root / run.name
+    metrics, diverged = folder / "metrics.json", folder / "diverged.txt"
+    if diverged.is_file():
+        return None
+    if not metrics.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "log.txt").open("a") as log:
+            _print_to(log.fileno())
+            from lightning_ebm.cli import main
+
+            try:
+                main(["fit", *run.arguments(folder)])
+                main(["test", f"--ckpt_path={last_checkpoint(folder)}", "--trainer.logger=false"])
+            except FloatingPointError as divergence:
+                diverged.write_text(f"{divergence}\n")
+                return None
+            except SystemExit as stop:
+                raise SettingError(
+                    f"run {run.name} was refused: its log, {folder / 'log.txt'}, says why"
+                ) from stop
+    return json.loads(metrics.read_text())
+
+
+def begin_worker() -> None:
+    """Make a worker process use one thread, so that as many run as there are cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _print_to(descriptor: int) -> None:
+    for stream in (1, 2):
+        os.dup2(descriptor, stream)
+
+
+def _written(value: object) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()
+    return text.removesuffix("...").strip()

@@ -1,0 +1,55 @@
+"""What the experiments share: runs on known densities, and the columns of their tables."""
+
+from __future__ import annotations
+
+from lightning_ebm.reproduce.curves import Curve
+from lightning_ebm.reproduce.run import Run
+
+DENSITY_COLUMNS = {
+    "weight error of the model": "model/mode_weight_tv",
+    "KL": "model/kl",
+    "weight error of samples": "samples/mode_weight_tv",
+    "acceptance of flow moves": "sampler/acceptance_global",
+    "crossings per 1000 evaluations": "sampler/crossings_per_1000_evaluations",
+}
+"""Columns of a table and the metrics they show. KL is KL(data density ‖ model) in nats."""
+
+
+CROSSINGS = Curve("sampler/crossings_per_1000_evaluations", "mode crossings per 1000 evaluations")
+
+
+def known_run(
+    name: str,
+    density: object,
+    sampler: object,
+    seed: int,
+    *,
+    n_steps: int,
+    labels: dict[str, object],
+    settings: dict[str, object] | None = None,
+) -> Run:
+    """A run of `two_modes.yaml` on a known density.
+
+    Args:
+        name: its folder.
+        density: name of a density, or its class path and options.
+        sampler: the same of a sampler.
+        seed: of the run and of its data.
+        n_steps: training steps.
+        labels: for the table.
+        settings: further settings.
+    """
+    return Run(
+        name,
+        "two_modes.yaml",
+        {
+            "model.sampler": sampler,
+            "data.density": density,
+            "data.seed": seed,
+            "seed_everything": seed,
+            "trainer.max_steps": n_steps,
+            "model.energy_scheduler.init_args.T_max": n_steps,
+        }
+        | (settings or {}),
+        labels,
+    )
