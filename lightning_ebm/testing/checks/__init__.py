@@ -1,0 +1,46 @@
+"""The checks, a file per idea; each maps a sampler of its own to a verdict and a sentence."""
+
+from lightning_ebm.testing.checks.chains import (
+    chains_are_independent,
+    chains_stay_distinct,
+    non_finite_rejected,
+)
+from lightning_ebm.testing.checks.conduct import (
+    declaration,
+    networks_unchanged,
+    no_gradients_left,
+    still_while_measured,
+)
+from lightning_ebm.testing.checks.distribution import (
+    bias,
+    convergence,
+    invariance_gaussian,
+    invariance_mixture,
+    temperature,
+)
+from lightning_ebm.testing.checks.generality import any_shape_and_number, both_precisions
+from lightning_ebm.testing.checks.reproducibility import (
+    randomness_left_alone,
+    same_seed_same_chains,
+    state_restored,
+)
+
+__all__ = [
+    "any_shape_and_number",
+    "bias",
+    "both_precisions",
+    "chains_are_independent",
+    "chains_stay_distinct",
+    "convergence",
+    "declaration",
+    "invariance_gaussian",
+    "invariance_mixture",
+    "networks_unchanged",
+    "no_gradients_left",
+    "non_finite_rejected",
+    "randomness_left_alone",
+    "same_seed_same_chains",
+    "state_restored",
+    "still_while_measured",
+    "temperature",
+]

@@ -1,0 +1,59 @@
+"""What the kit found: a finding per check, a report a person can read, the error it raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        check: its name.
+        passed: whether the sampler holds to it.
+        sentence: what was seen, with figures.
+    """
+
+    check: str
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings on one sampler, in the order of the checks."""
+
+    sampler: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(finding.passed for finding in self.findings)
+
+    def first_failure(self) -> Finding | None:
+        """The first check that failed, if one did."""
+        return next((finding for finding in self.findings if not finding.passed), None)
+
+    def __str__(self) -> str:
+        lines = [f"Conformance of {self.sampler}:"]
+        for finding in self.findings:
+            mark = "pass" if finding.passed else "FAIL"
+            lines.append(f"  {mark}  {finding.check}: {finding.sentence}")
+        return "\n".join(lines)
+
+
+class CheckFailed(AssertionError):
+    """A sampler does not conform; the message names the first failure, then shows the report.
+
+    Attributes:
+        report: all that was found.
+    """
+
+    def __init__(self, report: Report) -> None:
+        failure = report.first_failure()
+        super().__init__(
+            f"{report.sampler} fails the check '{failure.check}': {failure.sentence}\n\n{report}"
+        )
+        self.report = report

@@ -1,0 +1,36 @@
+"""Each planted fault is caught, by the check that is meant for it, and by its figures."""
+
+import pytest
+from broken_samplers import BROKEN, persistent
+
+from lightning_ebm.kernels import MALA
+from lightning_ebm.testing import CheckFailed, check_sampler
+from lightning_ebm.testing.kit import CHECKS, run_check
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_fault_is_caught_by_the_check_meant_for_it(fault):
+    sampler, meant = BROKEN[fault]
+    findings = [run_check(name, sampler, seed=0) for name in CHECKS if name.startswith(meant)]
+    failed = [finding for finding in findings if not finding.passed]
+    assert failed, [finding.sentence for finding in findings]
+    # Only what cannot take a shape or a type may be caught by an exception.
+    raised = any("Error" in finding.sentence for finding in failed)
+    assert not raised or meant in {"any shape and number", "both precisions"}
+
+
+def test_the_first_failure_is_named_with_its_figures_and_the_report():
+    sampler, _ = BROKEN["non-finite not counted"]
+    with pytest.raises(CheckFailed, match="fails the check 'non-finite rejected'") as failure:
+        check_sampler(sampler)
+    text = str(failure.value)
+    assert "pass  same seed, same chains: bit for bit" in text
+    assert "FAIL  non-finite rejected" in text
+    assert failure.value.report.first_failure().check == "non-finite rejected"
+
+
+def test_the_sampler_given_is_not_touched():
+    sampler = persistent(MALA(0.1, target_acceptance=0.6), n_steps=2)
+    before = str(sampler.state_dict())
+    run_check("state restored", sampler, seed=0)
+    assert str(sampler.state_dict()) == before
