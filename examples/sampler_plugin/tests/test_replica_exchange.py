@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from lightning_ebm.testing import check_sampler
 from replica_exchange import ReplicaExchangeSampler
 
 from lightning_ebm import SettingError
 from lightning_ebm.data import TwoModes
 from lightning_ebm.problem import Problem
+from lightning_ebm.testing import check_sampler
 
 
 class Wide:
