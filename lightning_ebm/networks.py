@@ -35,6 +35,22 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(flag)
 
 
+@contextmanager
+def sampling(*networks: nn.Module) -> Iterator[None]:
+    """What samplers rely on: gradients enabled, networks frozen, full precision.
+
+    Also under Lightning's inference mode; tensors made in it must be cloned before use.
+    """
+    device = next((p.device.type for net in networks for p in net.parameters()), "cpu")
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device, enabled=False),
+        frozen(*networks),
+    ):
+        yield
+
+
 def refuse_batch_norm(energy: nn.Module) -> None:
     """Raise `SettingError` if an energy has a layer that couples the points of a batch."""
     for name, module in energy.named_modules():

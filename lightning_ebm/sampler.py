@@ -6,13 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
-from lightning_ebm.networks import frozen
+from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.starts import Start
 
@@ -59,13 +58,7 @@ class Sampler(nn.Module, ABC):
 
     def forward(self, problem: Problem, n: int) -> Draw:
         """Run `sample` in the context that it may rely on."""
-        device = next((p.device.type for net in problem.networks for p in net.parameters()), "cpu")
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.autocast(device, enabled=False),
-            frozen(*problem.networks),
-        ):
+        with sampling(*problem.networks):
             if problem.data is not None:
                 problem = replace(problem, data=problem.data.clone())
             draw = self.sample(problem, n)

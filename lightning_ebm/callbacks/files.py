@@ -1,8 +1,7 @@
-"""What `test` and `predict` leave in the run's folder."""
+"""The samples that `predict` leaves in the run's folder, and where that folder is."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,6 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
 from lightning_ebm.module import EBMLightningModule
-
-
-class MetricsFile(L.Callback):
-    """Write the metrics of `test` to `metrics.json`."""
-
-    def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
-        """Write all logged metrics, flat, by name."""
-        folder = run_folder(trainer)
-        if not trainer.is_global_zero:
-            return
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        path = folder / "metrics.json"
-        path.write_text(json.dumps(metrics, indent=2) + "\n")
-        print(f"Metrics written to {path}")
 
 
 class SampleFiles(BasePredictionWriter):

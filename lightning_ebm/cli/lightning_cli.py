@@ -7,11 +7,12 @@ from typing import NoReturn
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import lightning_ebm.data
 import lightning_ebm.energies
+import lightning_ebm.evaluation.measures
 import lightning_ebm.kernels
 import lightning_ebm.plugins
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
@@ -64,6 +65,8 @@ class EBMCLI(LightningCLI):
             subclass_mode_data=True,
             auto_configure_optimizers=False,
             seed_everything_default=0,
+            # To look at a run is not to write another's settings beside it, or anywhere.
+            save_config_callback=None if args[:1] and args[0] in LOOKING else SaveConfigCallback,
             save_config_kwargs={"overwrite": True},
             parser_class=Parser,
             parser_kwargs={

@@ -13,7 +13,14 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_ebm.data.class_weights import choose, share_out
 from lightning_ebm.data.loading import Rows, data_seed, evaluation_loader, training_loader
 from lightning_ebm.errors import SettingError
-from lightning_ebm.transforms import Dequantise, GaussianNoise, Logit, Scale, Transform
+from lightning_ebm.transforms import (
+    Dequantise,
+    GaussianNoise,
+    Logit,
+    Scale,
+    Transform,
+    bits_per_dimension,
+)
 
 
 class LabelledImages(NamedTuple):
@@ -139,6 +146,28 @@ class ImageData(ABC, LightningDataModule):
         """
         x = self._dequantise.forward(pixels.unsqueeze(-3), generator)
         return self._noise.forward(self.transform.forward(x), generator)
+
+    def labelled_points(self, n: int) -> tuple[Tensor, Tensor]:
+        """At most n training images, always the same, and their places in `kept_classes`."""
+        images = self._train.images
+        generator = Generator().manual_seed(data_seed(self.seed, purpose=4))
+        rows = torch.randperm(len(images.labels), generator=generator)[:n]
+        places = torch.tensor(self.kept_classes).argsort()
+        ordered = torch.tensor(self.kept_classes)[places]
+        labels = places[torch.searchsorted(ordered, images.labels[rows])]
+        return self.to_model_space(images.pixels[rows], generator), labels
+
+    def bits_per_dimension(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
+        """Bits `(n,)` per pixel of points with these -log p, a bound for the stored pixels.
+
+        None if noise was added, since the density of noisy images says nothing of the pixels.
+        """
+        if self._noise.scale > 0:
+            return None
+        log_det = self.transform.log_det(self.transform.inverse(x))
+        return bits_per_dimension(
+            -negative_log_prob, log_det.to(negative_log_prob), x[0].numel(), self.levels
+        )
 
     def _choose(self, labels: Tensor, purpose: int) -> dict[int, Tensor]:
         generator = Generator().manual_seed(data_seed(self.seed, purpose))

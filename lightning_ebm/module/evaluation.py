@@ -6,18 +6,15 @@ import copy
 from typing import Any
 
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lightning_ebm.evaluation import (
-    density_report,
-    mode_crossings,
-    mode_weights,
-    total_variation,
-)
-from lightning_ebm.evaluation.importance_report import importance_report
+from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.evaluation.measures import Figures
 from lightning_ebm.kernels import average
+from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Evaluations
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.sampler import Draw
@@ -28,7 +25,12 @@ class EvaluationHooks:
     """The hooks of `EBMLightningModule` that look at a model.
 
     They evaluate the moving average of the energy where there is one.
+
+    Attributes:
+        remarks: what the latest measures have to say to the reader.
     """
+
+    remarks: list[str]
 
     @property
     def evaluated_energy(self) -> nn.Module:
@@ -81,48 +83,71 @@ class EvaluationHooks:
     on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Log the energy of held-out data."""
-        x = self.points(batch)
-        self.seen.append(x)
-        energy = -self.evaluated_log_density(x).mean()
-        self.log("val/energy_data", energy, sync_dist=True, batch_size=len(x))
-
-    def on_validation_epoch_end(self) -> None:
-        """Compare with the true density, where it is known."""
-        if (density := self.known_density) is not None:
-            report = self._compare_with(density, torch.cat(self.seen), resolution=200)
-            self._log_all(
-                {
-                    k.replace("model/", "val/").replace("test/", "val/"): v
-                    for k, v in report.items()
-                }
-            )
-
-    def test_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Collect the test data."""
+        """Collect the held-out data."""
         self.seen.append(self.points(batch))
 
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the model is, on a coarser grid than `test`, under `val/`.
+
+        While training waits the run's own chains stand for fresh ones, which would take long.
+        """
+        if self._within_fit() and self.latest_draw is None:
+            return
+        figures = self._measure(resolution=200)
+        self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
+
     def on_test_epoch_end(self) -> None:
-        """Log what the model is: energies, acceptance, and its density where that can be known."""
-        test = torch.cat(self.seen)
-        draws, evaluations = self.fresh_draws(self.n_samples, test)
-        x = draws[-1].x
-        metrics = {
-            "test/energy": -self.evaluated_log_density(test).mean(),
-            "samples/energy": -self.evaluated_log_density(x).mean(),
-        }
-        infos = average([draw.info for draw in draws])
-        metrics |= {f"sampler/{key}": value for key, value in infos.items()}
-        if (density := self.known_density) is not None:
-            metrics |= self._compare_with(density, test)
-            weights = mode_weights(x, density)
-            metrics["samples/mode_weight_tv"] = total_variation(weights, density.mode_weights)
-            metrics |= {f"samples/mode_weight_{k}": weight for k, weight in enumerate(weights)}
-            if any(isinstance(part, Persistent) for part in self.sampler.modules()):
-                crossings = mode_crossings([draw.x for draw in draws], density)
-                rate = 1000 * crossings / evaluations.densities
-                metrics["sampler/crossings_per_1000_evaluations"] = rate
-        self._log_all(metrics)
+        """Log what the model is."""
+        self._log_all(self._measure(resolution=400))
+
+    def _measure(self, resolution: int) -> Figures:
+        with isolated():
+            evidence = self._evidence(torch.cat(self.seen), resolution)
+            figures: Figures = {
+                "test/energy": -self.evaluated_log_density(evidence.data).mean(),
+                "samples/energy": -self.evaluated_log_density(evidence.draws[-1]).mean(),
+            } | {f"sampler/{key}": value for key, value in evidence.info.items()}
+            with sampling(*evidence.problem.networks):
+                for measure in self.measures:
+                    figures |= measure(evidence)
+        self.remarks = evidence.remarks
+        return figures
+
+    def _evidence(self, data: Tensor, resolution: int) -> Evidence:
+        within_fit = self._within_fit()
+        if within_fit:
+            draws, evaluations = [self.latest_draw], Evaluations()
+        else:
+            draws, evaluations = self.fresh_draws(self.n_samples, data)
+        learned = self.flow is not None and self.sampler.uses_flow
+        module = self.trainer.datamodule
+        return Evidence(
+            problem=self.problem(None, self.evaluated_energy),
+            # Lightning's inference tensors take part in no gradient.
+            data=data.clone(),
+            draws=[draw.x for draw in draws],
+            info=average([draw.info for draw in draws]),
+            evaluations=evaluations.densities,
+            followed=not within_fit and self._follows_chains(),
+            flow=self.flow if learned else self.frozen_flow,
+            density=self.known_density,
+            labelled=module if hasattr(module, "labelled_points") else None,
+            during_fit=within_fit,
+            resolution=resolution,
+            n_weighted=self.log_z_draws,
+            annealing_steps=self.annealing_steps,
+        )
+
+    def _within_fit(self) -> bool:
+        return self.trainer.state.fn == TrainerFn.FITTING
+
+    def _follows_chains(self) -> bool:
+        starts = [part for part in self.sampler.modules() if isinstance(part, Persistent)]
+        return bool(starts) and all(
+            start.restart == 0 and (start.size or 0) <= self.n_samples for start in starts
+        )
 
     def predict_dataloader(self) -> DataLoader:
         """Numbers of the samples to draw, in batches of the size of a training step's chains."""
@@ -138,14 +163,10 @@ class EvaluationHooks:
         """The density that the data came from, if the data module knows it."""
         return getattr(self.trainer.datamodule, "density", None)
 
-    def _compare_with(
-        self, density: KnownDensity, held_out: Tensor, resolution: int = 400
-    ) -> dict[str, float]:
-        if held_out.shape[1:] == (2,):
-            return density_report(self.evaluated_log_density, density, held_out, resolution)
-        with isolated():
-            return importance_report(self.evaluated_log_density, density, held_out)
-
     def _log_all(self, metrics: dict[str, Tensor | float]) -> None:
         values = {k: torch.as_tensor(v, dtype=torch.float32) for k, v in metrics.items()}
         self.log_dict(values, sync_dist=True)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("model/").removeprefix("test/")

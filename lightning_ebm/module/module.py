@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
+from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.companion import flow_step
 from lightning_ebm.module.evaluation import EvaluationHooks
@@ -55,6 +56,10 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         flow_updates: flow steps per energy step, on the same draw.
         n_samples: fresh samples that test and predict draw.
         evaluation_draws: draws of the sampler that a fresh chain runs through.
+        log_z_draws: draws of the flow from which test and validation estimate log Z.
+        annealing_steps: where no flow has learned, steps of the annealed path from which test
+            and validate estimate log Z; 0 for no estimate.
+        measures: what is measured in validation and test; by default all that applies.
 
     Raises:
         SettingError: if the settings do not fit together.
@@ -82,6 +87,9 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         flow_updates: int = 1,
         n_samples: int = 512,
         evaluation_draws: int = 20,
+        log_z_draws: int = 10_000,
+        annealing_steps: int = 100,
+        measures: list[Measure] | None = None,
     ) -> None:
         super().__init__()
         settings = {k: v for k, v in locals().items() if k not in {"self", "__class__"}}
@@ -104,11 +112,15 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         self.flow_updates = flow_updates
         self.n_samples = n_samples
         self.evaluation_draws = evaluation_draws
+        self.log_z_draws = log_z_draws
+        self.annealing_steps = annealing_steps
+        self.measures = default_measures() if measures is None else measures
         self.average = None if energy_average is None else _moving_average(energy, energy_average)
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
         self.latest_draw: Draw | None = None
+        self.remarks = []
 
     def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
         """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.

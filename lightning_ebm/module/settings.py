@@ -19,7 +19,9 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
     the networks. In a script networks and optimizers are objects, and are left out.
     """
     objects = [
-        k for k, value in settings.items() if isinstance(value, nn.Module) or callable(value)
+        k
+        for k, value in settings.items()
+        if isinstance(value, (nn.Module, list)) or callable(value)
     ]
     constructor = inspect.currentframe().f_back
     module.save_hyperparameters(ignore=objects, frame=constructor)
@@ -49,10 +51,10 @@ def check_settings(settings: dict[str, Any]) -> None:
     for key in ("temperature", "base_widening"):
         if not settings[key] > 0:
             raise SettingError(f"model.{key} is {settings[key]}: it must be positive")
-    for key in ("flow_updates", "n_samples", "evaluation_draws"):
+    for key in ("flow_updates", "n_samples", "evaluation_draws", "log_z_draws"):
         if settings[key] < 1:
             raise SettingError(f"model.{key} is {settings[key]}: it must be at least 1")
-    for key in ("magnitude_penalty", "flow_pretraining"):
+    for key in ("magnitude_penalty", "flow_pretraining", "annealing_steps"):
         if settings[key] < 0:
             raise SettingError(f"model.{key} is {settings[key]}: it must not be negative")
     average = settings["energy_average"]

@@ -1,0 +1,68 @@
+"""What `validate` and `test` print for people, and leave in `metrics.json`."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import yaml
+
+from lightning_ebm.callbacks.files import run_folder
+from lightning_ebm.callbacks.units import unit
+from lightning_ebm.module import EBMLightningModule
+
+DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetrics")
+
+
+class MetricsFile(L.Callback):
+    """Print remarks on the figures, and write those of `test` to `metrics.json`.
+
+    The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
+    remarks.
+    """
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Print the remarks, unless training waits."""
+        if trainer.state.fn == "validate":
+            self._print_remarks(trainer, pl_module)
+
+    def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Write everything that was logged."""
+        self._print_remarks(trainer, pl_module)
+        folder = run_folder(trainer)
+        if not trainer.is_global_zero:
+            return
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        path = folder / "metrics.json"
+        contents = metrics | {"run": _description(folder, trainer, pl_module, list(metrics))}
+        path.write_text(json.dumps(contents, indent=2, default=str) + "\n")
+        print(f"Metrics written to {path}")
+
+    def _print_remarks(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        if trainer.is_global_zero:
+            for remark in pl_module.remarks:
+                print(remark)
+
+
+def _description(
+    folder: Path, trainer: L.Trainer, pl_module: EBMLightningModule, names: list[str]
+) -> dict[str, Any]:
+    configuration = folder / "config.yaml"
+    if configuration.is_file():
+        settings = yaml.safe_load(configuration.read_text())
+    else:
+        settings = {"model": dict(pl_module.hparams)}
+    return {
+        "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),
+        "seed": torch.initial_seed(),
+        "remarks": pl_module.remarks,
+        "versions": {name: version(name) for name in DISTRIBUTIONS}
+        | {"python": platform.python_version()},
+        "units": {name: unit(name) for name in names},
+        "settings": settings,
+    }

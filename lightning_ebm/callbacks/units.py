@@ -1,0 +1,35 @@
+"""The unit of every figure, by its name."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+
+UNITS = {
+    "*effective_draws": "draws",
+    "*_rhat": "ratio, 1 at agreement",
+    "*crossings_per_1000_evaluations": "crossings per 1000 evaluations of the density",
+    "log_z/trusted": "1 if trusted",
+    "log_z/covers_quadrature": "1 if it does",
+    "log_z/missed_share_of_data": "share",
+    "log_z/*": "nats",
+    "*/bits_per_dimension": "bits per pixel",
+    "*/kl": "nats",
+    "*/log_z": "nats",
+    "*/nll*": "nats",
+    "*/energy": "nats",
+    "*weight*": "share",
+    "*/edge_mass": "share",
+    "*/truth_ess": "share of the draws",
+    "*acceptance*": "probability",
+    "*non_finite": "share of the proposals",
+    "*step_size": "squared units of the points",
+    "classifier/accuracy": "share",
+    "distance/*sliced_wasserstein": "units of the points",
+    "distance/*": "squared distance in a space of features",
+}
+"""Patterns of names, the first that fits counting."""
+
+
+def unit(name: str) -> str | None:
+    """The unit of a figure; None for one that somebody else added."""
+    return next((unit for pattern, unit in UNITS.items() if fnmatch(name, pattern)), None)

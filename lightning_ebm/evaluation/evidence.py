@@ -1,0 +1,102 @@
+"""What a test has gathered before anything is measured: data, draws, and the model itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.evaluation.log_z import Annealing, WeightedPoints
+from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.problem import Flow, Problem
+
+
+class LabelledData(Protocol):
+    """What evaluation needs of a data module whose points have classes."""
+
+    kept_classes: list[int]
+    class_proportions: Tensor
+
+    def labelled_points(self, n: int) -> tuple[Tensor, Tensor]:
+        """Training points `(n, *event)` and their places in `kept_classes`, the same each time."""
+
+    def bits_per_dimension(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
+        """Bits per value of points `(n, *event)` with these -log p; None where undefined."""
+
+
+@dataclass
+class Evidence:
+    """A model and what was drawn from it by chains that began anew.
+
+    Attributes:
+        problem: the model that is evaluated.
+        data: held-out points `(n, *event)`.
+        draws: the chains at each draw, in order, each `(chains, *event)`.
+        info: what happened while they were drawn, averaged.
+        evaluations: how often the model's density was evaluated for them, in points.
+        followed: whether chain i of a draw is chain i of the next.
+        flow: the companion flow, if it has learned anything.
+        density: the density that the data came from, if it is known.
+        labelled: the data module, if its points have classes.
+        during_fit: whether training is waiting.
+        resolution: cells per side of quadrature in the plane.
+        n_weighted: draws of the flow that are weighted.
+        annealing_steps: steps of the path where there is no flow; 0 for no such path.
+        annealing_chains: chains along it.
+        log_z: log Z by quadrature, once a measure has found it.
+        remarks: sentences for the reader, added by measures.
+    """
+
+    problem: Problem
+    data: Tensor
+    draws: list[Tensor]
+    info: dict[str, Tensor] = field(default_factory=dict)
+    evaluations: int = 0
+    followed: bool = False
+    flow: Flow | None = None
+    density: KnownDensity | None = None
+    labelled: LabelledData | None = None
+    during_fit: bool = False
+    resolution: int = 400
+    n_weighted: int = 10_000
+    annealing_steps: int = 100
+    annealing_chains: int = 256
+    log_z: float | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def settled(self) -> Tensor:
+        """The second half of the draws, `(draws, chains, *event)`."""
+        return torch.stack(self.draws[len(self.draws) // 2 :])
+
+    @property
+    def in_the_plane(self) -> bool:
+        """Whether points have two coordinates, so that quadrature is possible."""
+        return tuple(self.data.shape[1:]) == (2,)
+
+    @cached_property
+    def annealing(self) -> Annealing | None:
+        """A tuned path from the reference to the model; None if there is a flow, or no time."""
+        if self.flow is not None or self.annealing_steps == 0 or self.during_fit:
+            return None
+        return Annealing(self.problem, n_steps=self.annealing_steps).tune()
+
+    @cached_property
+    def weighted(self) -> WeightedPoints | None:
+        """Points that stand for the model by their weights: of the flow, else annealed ones."""
+        if self.flow is not None:
+            with torch.no_grad():
+                x, log_q = self.flow.sample(self.n_weighted)
+            return WeightedPoints(x, evaluate(self.problem.log_density, x) - log_q.double())
+        if self.annealing is not None:
+            return self.annealing.forward(self.annealing_chains)
+        return None
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their weights."""
+        return tuple(str(label) for label in self.labelled.kept_classes)

@@ -1,0 +1,37 @@
+"""What there is to know of a model, a measure each; `validate` and `test` run them all."""
+
+from lightning_ebm.evaluation.measures.chains import ChainConvergence
+from lightning_ebm.evaluation.measures.density import KnownDensityError
+from lightning_ebm.evaluation.measures.group_weights import (
+    SampledClassWeights,
+    SampledModeWeights,
+)
+from lightning_ebm.evaluation.measures.image_distances import ImageDistances
+from lightning_ebm.evaluation.measures.likelihood import Likelihood
+from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.evaluation.measures.sample_distances import SampleDistances
+
+__all__ = [
+    "ChainConvergence",
+    "Figures",
+    "ImageDistances",
+    "KnownDensityError",
+    "Likelihood",
+    "Measure",
+    "SampleDistances",
+    "SampledClassWeights",
+    "SampledModeWeights",
+    "default_measures",
+]
+
+
+def default_measures() -> list[Measure]:
+    """What is measured unless `model.measures` says otherwise; each knows when it applies."""
+    return [
+        KnownDensityError(),
+        Likelihood(),
+        SampledModeWeights(),
+        SampledClassWeights(),
+        ChainConvergence(),
+        SampleDistances(),
+    ]

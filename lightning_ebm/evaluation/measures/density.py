@@ -1,0 +1,26 @@
+"""The model's density against the known one."""
+
+from __future__ import annotations
+
+from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.importance_report import importance_report
+from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.evaluation.quadrature import density_report
+
+
+class KnownDensityError(Measure):
+    """Mode weights, KL, log Z and test likelihood where the truth is known.
+
+    By quadrature in the plane, else by importance sampling from the truth.
+    """
+
+    def __call__(self, evidence: Evidence) -> Figures:
+        """`density_report` or `importance_report`; nothing where the truth is unknown."""
+        if evidence.density is None:
+            return {}
+        log_density, density, data = evidence.problem.log_density, evidence.density, evidence.data
+        if not evidence.in_the_plane:
+            return importance_report(log_density, density, data)
+        figures = density_report(log_density, density, data, evidence.resolution)
+        evidence.log_z = figures["model/log_z"]
+        return figures

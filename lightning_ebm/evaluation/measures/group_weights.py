@@ -1,0 +1,95 @@
+"""Weights of modes and classes: of fresh chains, and of the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
+from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.evaluation.mode_weights import total_variation
+from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
+
+
+class SampledModeWeights(Measure):
+    """Weights of known modes among fresh chains, with errors."""
+
+    def __call__(self, evidence: Evidence) -> Figures:
+        """`samples/mode_weight_k`, its standard error, and their total-variation error."""
+        if evidence.density is None or not evidence.draws:
+            return {}
+        metric = ModeWeights(evidence.density).to(evidence.data.device)
+        truth = evidence.density.mode_weights
+        return _of_samples(metric, evidence, "mode", range(len(truth)), truth)
+
+
+class SampledClassWeights(Measure):
+    """Weights of classes among fresh chains and in the model, by a classifier.
+
+    Args:
+        classifier: maps points to logits, one per class kept; by default one is fitted to the
+            training labels, once.
+        n_training: labelled points that it is fitted to.
+    """
+
+    def __init__(self, classifier: nn.Module | None = None, n_training: int = 10_000) -> None:
+        self.classifier = classifier
+        self.n_training = n_training
+        self.accuracy: Tensor | None = None
+
+    def __call__(self, evidence: Evidence) -> Figures:
+        """`samples/class_weight_k` with errors, and `model/class_weight_k` by weighted draws.
+
+        The latter says how many draws the weights are worth: with few it means nothing.
+        """
+        if evidence.labelled is None or not evidence.draws:
+            return {}
+        truth = evidence.labelled.class_proportions
+        classifier = self._classifier(evidence)
+        metric = ClassWeights(classifier, len(truth)).to(evidence.data.device)
+        figures = _of_samples(metric, evidence, "class", evidence.labels, truth)
+        figures |= _named("data/class_weight", evidence.labels, truth)
+        figures["classifier/accuracy"] = self.accuracy
+        if evidence.weighted is not None:
+            x, log_weights = evidence.weighted
+            shares = log_weights.softmax(0)
+            weights = shares @ metric.membership(x).double()
+            figures |= _named("model/class_weight", evidence.labels, weights)
+            figures["model/class_weight_tv"] = total_variation(weights, truth)
+            figures["model/class_weight_effective_draws"] = 1 / shares.square().sum()
+        return figures
+
+    def _classifier(self, evidence: Evidence) -> nn.Module:
+        if self.accuracy is None:
+            x, labels = evidence.labelled.labelled_points(self.n_training)
+            x, labels = x.to(evidence.data.device), labels.to(evidence.data.device)
+            held_out = len(x) // 5
+            if self.classifier is None:
+                self.classifier = fit_classifier(
+                    x[held_out:], labels[held_out:], len(evidence.labels)
+                )
+            self.accuracy = accuracy(self.classifier, x[:held_out], labels[:held_out])
+        return self.classifier
+
+
+def _of_samples(
+    metric: MembershipWeights,
+    evidence: Evidence,
+    kind: str,
+    names: Sequence[object],
+    truth: Tensor,
+) -> Figures:
+    metric.update(evidence.settled)
+    value, error, effective = metric.compute()
+    figures: Figures = {f"samples/{kind}_weight_tv": total_variation(value, truth)}
+    figures[f"samples/{kind}_weight_effective_draws"] = effective.nan_to_num(torch.inf).min()
+    figures |= _named(f"samples/{kind}_weight", names, value)
+    figures |= _named(f"samples/{kind}_weight_standard_error", names, error)
+    return figures
+
+
+def _named(prefix: str, names: Sequence[object], values: Tensor) -> Figures:
+    return {f"{prefix}_{name}": value for name, value in zip(names, values, strict=True)}
