@@ -12,6 +12,8 @@ from torch import Tensor
 
 from lightning_ebm import Problem
 from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels import MALA
+from lightning_ebm.sampler import MCMC
 from lightning_ebm.starts import FromData, FromFlow, Noise, Persistent, Start
 
 
@@ -39,20 +41,30 @@ def test_chains_of_one_draw_are_different_chains():
         start.end(x)
 
 
-def test_a_thousand_chains_stay_a_thousand_after_five_hundred_draws():
+def test_ten_thousand_chains_stay_ten_thousand_after_a_thousand_draws():
     torch.manual_seed(2)
-    start, visits = Persistent(Numbered(), size=1000), torch.zeros(1000)
-    for _ in range(500):
-        x = start.begin(PROBLEM, 100)
-        visits[x[:, 0].long() % 1000] += 1
-        # A step that keeps the tag: the number modulo 1,000 tells whose chain it is.
-        start.end(x + 1000)
+    start, visits = Persistent(Numbered(), size=10_000), torch.zeros(10_000)
+    for _ in range(1000):
+        x = start.begin(PROBLEM, 1000)
+        visits[x[:, 0].long() % 10_000] += 1
+        # A step that keeps the tag: the number modulo 10,000 tells whose chain it is.
+        start.end(x + 10_000)
     tags = start.bank[:, 0].long()
-    assert torch.equal(tags % 1000, torch.arange(1000))
-    assert torch.equal((tags // 1000).float(), visits)
-    # Each chain is drawn Binomial(500, .1) times, sd 6.7: 6 sd either way over 1,000 chains,
-    # p = 2e-6 altogether.
-    assert (visits - 50).abs().max() < 6 * math.sqrt(500 * 0.1 * 0.9)
+    assert torch.equal(tags % 10_000, torch.arange(10_000))
+    assert torch.equal((tags // 10_000).float(), visits)
+    # Each chain is drawn Binomial(1000, .1) times, sd 9.5: 6 sd either way over 10,000 chains,
+    # p = 2e-5 altogether.
+    assert (visits - 100).abs().max() < 6 * math.sqrt(1000 * 0.1 * 0.9)
+
+
+def test_a_replay_buffer_of_ten_thousand_keeps_them_distinct_under_restarts_and_moves():
+    torch.manual_seed(6)
+    sampler = MCMC(Persistent(Noise(), size=10_000, restart=0.05), MALA(0.5), n_steps=2)
+    for _ in range(1000):
+        x = sampler(PROBLEM, 256).x
+    bank = sampler.start.bank
+    assert len(bank.unique(dim=0)) == len(bank) == 10_000
+    assert abs(x.mean()) < 0.3
 
 
 def test_part_of_the_bank_is_drawn_at_random_and_all_of_it_in_order():

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from lightning_ebm.reproduce.classes import Classes
 from lightning_ebm.reproduce.dimensionality import Dimensionality
 from lightning_ebm.reproduce.experiment import Experiment, carry_out
 from lightning_ebm.reproduce.motivating import Motivating
@@ -17,6 +18,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "multimodality": Multimodality(),
     "dimensionality": Dimensionality(),
     "samplers": Samplers(),
+    "classes": Classes(),
 }
 NOTICE = (
     "A reconstruction of the claim: the paper's own settings are not published, "
@@ -42,8 +44,15 @@ def reproduce(args: list[str]) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="few and short runs, in at most 2 minutes"
     )
+    parser.add_argument(
+        "--data-dir", type=Path, help="folder of MNIST's files, downloaded if absent; for classes"
+    )
     chosen = parser.parse_args(args)
     experiment = EXPERIMENTS[chosen.experiment]
+    if chosen.data_dir is not None:
+        if experiment.data_dir is None:
+            parser.error(f"{chosen.experiment} needs no data: leave out --data-dir")
+        experiment.data_dir = chosen.data_dir
     print(f"{experiment.claim}\n{NOTICE}")
     folder = chosen.output / (chosen.experiment + ("_quick" if chosen.quick else ""))
     written = carry_out(experiment, folder, chosen.seeds, chosen.workers, quick=chosen.quick)

@@ -34,11 +34,13 @@ class Experiment(ABC):
         claim: the sentence that it tries.
         columns: metrics of a run that the table shows, by column name.
         groups: labels over which seeds are summarised.
+        data_dir: folder of data files, if the runs need any.
     """
 
     claim: str
     columns: dict[str, str]
     groups: tuple[str, ...]
+    data_dir: Path | None = None
 
     @abstractmethod
     def runs(self, n_seeds: int, *, quick: bool) -> list[Run]:

@@ -76,7 +76,9 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
                 raise SettingError(
                     f"run {run.name} was refused: its log, {folder / 'log.txt'}, says why"
                 ) from stop
-    return json.loads(metrics.read_text())
+    figures = json.loads(metrics.read_text())
+    figures.pop("run", None)
+    return figures
 
 
 def begin_worker() -> None:

@@ -9,6 +9,8 @@ DENSITY_COLUMNS = {
     "weight error of the model": "model/mode_weight_tv",
     "KL": "model/kl",
     "weight error of samples": "samples/mode_weight_tv",
+    "error of log Z": "log_z/error",
+    "log Z trusted": "log_z/trusted",
     "acceptance of flow moves": "sampler/acceptance_global",
     "crossings per 1000 evaluations": "sampler/crossings_per_1000_evaluations",
 }

@@ -15,9 +15,11 @@ def test_a_shift_is_seen_by_its_length_and_the_mean_direction(dimension):
     torch.manual_seed(0)
     x = torch.randn(500, dimension)
     shift = torch.full((dimension,), 3.0)
-    expected = shift.norm() * math.exp(
-        math.lgamma(dimension / 2) - math.lgamma((dimension + 1) / 2)
-    ) / math.sqrt(math.pi)
+    expected = (
+        shift.norm()
+        * math.exp(math.lgamma(dimension / 2) - math.lgamma((dimension + 1) / 2))
+        / math.sqrt(math.pi)
+    )
     assert sliced_wasserstein(x, x + shift, 5000) == pytest.approx(expected.item(), rel=0.03)
 
 

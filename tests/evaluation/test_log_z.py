@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from targets import GaussianMixture
 
 from lightning_ebm import Problem, SettingError
 from lightning_ebm.evaluation.log_z import (
@@ -15,7 +16,6 @@ from lightning_ebm.evaluation.log_z import (
     reverse_importance_sampling,
 )
 from lightning_ebm.kernels import HMC, MALA, ULA
-from targets import GaussianMixture
 
 LOG_SCALE = 3.7
 """log Z of every target here: its normalised density times e^3.7."""

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from targets import GaussianMixture
 from torch import nn
 
 from lightning_ebm import Problem, SettingError
@@ -16,11 +17,10 @@ from lightning_ebm.evaluation.measures import (
     KnownDensityError,
     Likelihood,
     SampledClassWeights,
-    SampledModeWeights,
     SampleDistances,
+    SampledModeWeights,
     default_measures,
 )
-from targets import GaussianMixture
 
 WIDE = GaussianMixture([1.0], [[0.0, 0.0]], [[[4.0, 0.0], [0.0, 2.0]]])
 
@@ -109,7 +109,7 @@ def digits():
 
 
 def test_labelled_points_are_the_same_each_time_and_labels_are_places(digits):
-    x, labels = digits.labelled_points(50)
+    x, _ = digits.labelled_points(50)
     again, _ = digits.labelled_points(50)
     assert torch.equal(x, again)
     assert x.shape == (50, 1, 8, 8)
@@ -130,7 +130,7 @@ def test_a_classifier_is_fitted_alike_each_time_and_is_right(digits):
 
 
 def test_class_weights_of_images(digits):
-    x, labels = digits.labelled_points(10**6)
+    x, _ = digits.labelled_points(10**6)
     draws = [x[torch.randperm(len(x))[:100]] for _ in range(4)]
     problem = Problem(lambda x: x.flatten(1).sum(1), (1, 8, 8), reference=WIDE)
     seen = Evidence(problem, x, draws, labelled=digits, annealing_steps=0)
