@@ -41,6 +41,8 @@ def small_module() -> Callable[..., EBMLightningModule]:
             "flow_pretraining": 3,
             "n_samples": 16,
             "evaluation_draws": 2,
+            "log_z_draws": 64,
+            "annealing_steps": 1,
         } | settings
         return EBMLightningModule(**settings)
 

@@ -9,7 +9,7 @@ from lightning_ebm.random_state import isolated
 
 
 def fit_classifier(
-    x: Tensor, labels: Tensor, n_classes: int, n_steps: int = 300, batch_size: int = 128
+    x: Tensor, labels: Tensor, n_classes: int, n_steps: int = 400, batch_size: int = 64
 ) -> nn.Module:
     """Fit a convolutional network to labelled images, by Adam on cross-entropy.
 
@@ -48,13 +48,13 @@ def accuracy(classifier: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
 def _network(shape: torch.Size, n_classes: int) -> nn.Module:
     layers: list[nn.Module] = []
     channels, side = shape[0], min(shape[1:])
-    for width in (32, 64):
+    for width in (16, 32):
         layers += [nn.Conv2d(channels, width, 3, padding=1), nn.SiLU()]
         channels = width
         if side >= 4:
             layers.append(nn.AvgPool2d(2))
             side //= 2
-    layers += [nn.Flatten(), nn.LazyLinear(128), nn.SiLU(), nn.Linear(128, n_classes)]
+    layers += [nn.Flatten(), nn.LazyLinear(64), nn.SiLU(), nn.Linear(64, n_classes)]
     network = nn.Sequential(*layers)
     network(torch.zeros(1, *shape))
     return network

@@ -45,7 +45,7 @@ class Dimensionality(Experiment):
         """Every arm in every dimension."""
         arms = ("flow_mcmc", "flow_mcmc, partial renewals") if quick else ARMS
         return [
-            _run(arm, dimension, seed, n_steps=100 if quick else 2000)
+            _run(arm, dimension, seed, n_steps=100 if quick else 1500)
             for dimension in ((2, 16) if quick else DIMENSIONS)
             for arm in arms
             for seed in range(1 if quick else n_seeds)
@@ -85,5 +85,6 @@ def _run(arm: str, dimension: int, seed: int, n_steps: int) -> Run:
             "model.magnitude_penalty": 0.0,
             "model.energy_optimizer.init_args.lr": 0.001,
             "data.train_size": 20_000,
+            "data.batch_size": 256,
         },
     )

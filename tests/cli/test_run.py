@@ -19,6 +19,8 @@ SMALL = [
     "--model.flow_pretraining=3",
     "--model.n_samples=32",
     "--model.evaluation_draws=2",
+    "--model.log_z_draws=64",
+    "--model.annealing_steps=1",
     "--pictures.every_n_steps=2",
 ]
 RUN = Path("lightning_logs/version_0")
