@@ -56,6 +56,16 @@ def test_fit_test_and_predict_with_every_sampler(sampler, lightning, inside, tmp
         "samples/energy",
     }
     assert wanted <= metrics.keys()
+    described = metrics.pop("run")
+    assert described["seed"] == 0
+    assert described["settings"]["model"]["sampler"]["class_path"].endswith(sampler)
+    assert described["units"]["model/kl"] == "nats"
+    assert all(described["units"][name] for name in metrics)
+    assert described["versions"]["torch"] == torch.__version__
+    verdicts = [remark for remark in described["remarks"] if remark.startswith("log Z by")]
+    assert len(verdicts) == 1
+    assert verdicts[0] in printed
+    assert not (tmp_path / "config.yaml").exists(), "looking wrote settings where nobody asked"
     assert ("sampler/acceptance_global" in metrics) == (sampler == "flow_mcmc")
     assert ("sampler/acceptance_local" in metrics) == (sampler not in {"ula", "coopflow"})
     assert str(run / "metrics.json") in printed
