@@ -27,7 +27,7 @@ from lightning_ebm.kernels import (
     Cycle,
     Kernel,
 )
-from lightning_ebm.kernels.crank_nicolson import partly_renewed
+from lightning_ebm.kernels.crank_nicolson import half_of, partly_renewed
 
 MASSES = [0.3, 2.0, 1.1]
 
@@ -181,7 +181,7 @@ def test_the_correlated_candidates_have_the_share_they_are_asked_for():
     torch.manual_seed(11)
     z = torch.randn(200_000, 1, dtype=torch.float64)
     share = torch.full((len(z),), 0.6, dtype=torch.float64)
-    part = (1 - (1 - share.square()).sqrt()).sqrt()
+    part = half_of(share)
     candidate = partly_renewed(partly_renewed(z, part), part)
     assert torch.corrcoef(torch.cat([z, candidate], 1).T)[0, 1].item() == pytest.approx(
         0.8, abs=0.01

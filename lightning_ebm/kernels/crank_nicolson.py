@@ -79,7 +79,7 @@ class CrankNicolsonISIR(Kernel):
         chain = with_density(problem, chain)
         held = latent_state(problem, chain)
         share = draw_shares(self.shares, held.z)
-        part = (1 - (1 - share.square()).sqrt()).sqrt()
+        part = half_of(share)
         centre = partly_renewed(held.z, part).repeat_interleave(self.n_proposals, dim=0)
         z = partly_renewed(centre, part.repeat_interleave(self.n_proposals))
         candidates = from_latent(problem, z)
@@ -111,6 +111,11 @@ def partly_renewed(z: Tensor, share: Tensor) -> Tensor:
     """√(1-β²) z + β ξ with ξ ~ N(0, I), β `(n,)` of each point."""
     share = per_point(share, z)
     return (1 - share.square()).sqrt() * z + share * torch.randn_like(z)
+
+
+def half_of(share: Tensor) -> Tensor:
+    """The share that, renewed twice in a row, renews β: both leave √(1-β²) of the state."""
+    return (1 - (1 - share.square()).sqrt()).sqrt()
 
 
 def draw_shares(shares: list[float], z: Tensor) -> Tensor:

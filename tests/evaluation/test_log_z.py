@@ -189,6 +189,19 @@ def test_annealing_forward_and_backward_know_the_answer(dimension, n_steps):
     assert abs(left - 0.2) < 4 * error
 
 
+@pytest.mark.parametrize("n_steps", [2, 4])
+def test_a_path_of_any_length_is_right_in_both_directions(n_steps):
+    torch.manual_seed(0)
+    target, start = gaussian(2, 1.0), gaussian(2, 1.3)
+    path = annealed(target, start, n_steps, kernel=HMC(0.3, 3))
+    x, _ = target.sample(100_000)
+    for end in (
+        importance_sampling(path.forward(100_000).log_weights),
+        reverse_importance_sampling(path.backward(x)),
+    ):
+        assert abs(end.value - LOG_SCALE) < 4 * end.standard_error < 0.03
+
+
 def test_the_path_of_kernels_that_adapted_stands_still_afterwards():
     torch.manual_seed(0)
     path = annealed(two_modes(2), gaussian(2, 1.6), n_steps=5).tune()
