@@ -224,6 +224,26 @@ def test_digits_with_every_sampler(sampler, inside, tmp_path):
     assert (tmp_path / RUN / "checkpoints" / "last.ckpt").is_file()
 
 
+@pytest.mark.parametrize("name", ["digits_coopflow", "digits_nt_ebm"])
+def test_settings_of_the_papers(name, inside, tmp_path):
+    inside("fit", "--config", f"{name}.yaml", *SMALL, "--trainer.max_steps=2")
+    assert (tmp_path / RUN / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_unbalanced_mnist_says_what_its_classes_weigh(inside, tmp_path):
+    write_mnist(tmp_path / "images")
+    small = ["--data.data_dir=images", "--data.download=false", "--data.batch_size=8"]
+    small += ["--data.validation_size=8"]
+    inside("fit", "--config", "mnist_unbalanced.yaml", *SMALL, *small, "--model.n_chains=8")
+    inside("test", f"--ckpt_path={tmp_path / RUN / 'checkpoints' / 'last.ckpt'}")
+    metrics = json.loads((tmp_path / RUN / "metrics.json").read_text())
+    assert metrics["data/class_weight_0"] == pytest.approx(0.25, abs=0.01)
+    for owner in ("samples", "model"):
+        weights = [metrics[f"{owner}/class_weight_{k}"] for k in (0, 1)]
+        assert sum(weights) == pytest.approx(1)
+    assert metrics["model/class_weight_effective_draws"] <= 64
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_mnist_from_idx_files_with_every_sampler(sampler, inside, tmp_path):
     write_mnist(tmp_path / "images")
