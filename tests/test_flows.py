@@ -27,6 +27,7 @@ def plain() -> Flow:
 FLOWS = {
     "RealNVP in 2-D": lambda: RealNVP([2], n_layers=4, hidden=8),
     "RealNVP in 5-D": lambda: RealNVP([5], n_layers=4, hidden=8),
+    "RealNVP with modes": lambda: RealNVP([2], n_layers=4, hidden=8, n_modes=3),
     "RealNVP of images": lambda: RealNVP([1, 2, 3], n_layers=2, hidden=8),
     "NeuralSpline in 2-D": lambda: NeuralSpline([2], n_layers=3, hidden=8),
     "NeuralSpline in 5-D": lambda: NeuralSpline([5], n_layers=2, hidden=8),
@@ -228,3 +229,26 @@ def test_a_copy_is_on_its_own():
 def test_what_cannot_work_is_refused(make, sentence):
     with pytest.raises(SettingError, match=sentence):
         make()
+
+
+def test_a_mixture_base_begins_with_the_clusters_of_the_data():
+    torch.manual_seed(0)
+    sides = torch.where(torch.rand(5000, 1) < 0.2, -4.0, 4.0)
+    data = torch.cat([sides, torch.zeros(5000, 1)], 1) + 0.5 * torch.randn(5000, 2)
+    flow = RealNVP([2], n_modes=2)
+    flow.initialise(data)
+    again = RealNVP([2], n_modes=2)
+    again.initialise(data)
+    x, _ = flow.sample(20_000)
+    share = (sides < 0).float().mean()
+    assert (x[:, 0] < 0).float().mean() == pytest.approx(share.item(), abs=0.015)
+    assert (x[:, 0].abs() < 1).float().mean() < 1e-3, "no bridge"
+    assert torch.equal(flow.log_prob(data), again.log_prob(data))
+    torn = RealNVP([2])
+    torn.initialise(data)
+    assert flow.log_prob(data).mean() > torn.log_prob(data).mean() + 0.5
+
+
+def test_a_base_without_modes_is_refused():
+    with pytest.raises(SettingError, match="n_modes is 0"):
+        RealNVP([2], n_modes=0)

@@ -2,7 +2,8 @@
 
 from lightning_ebm.flows.flow import Flow
 from lightning_ebm.flows.glow import Glow
+from lightning_ebm.flows.mixture_base import MixtureBase
 from lightning_ebm.flows.neural_spline import NeuralSpline
 from lightning_ebm.flows.real_nvp import RealNVP
 
-__all__ = ["Flow", "Glow", "NeuralSpline", "RealNVP"]
+__all__ = ["Flow", "Glow", "MixtureBase", "NeuralSpline", "RealNVP"]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.flows.mixture_base import MixtureBase
 
 
 class Flow(nn.Module):
@@ -56,7 +57,7 @@ class Flow(nn.Module):
 
     @torch.no_grad()
     def initialise(self, data: Tensor) -> None:
-        """Fit location and scale to data, and run it through layers that initialise on a batch.
+        """Fit location, scale and a mixture base to data; let layers initialise on it.
 
         The scale is one number, the standard deviation over all coordinates, so that coordinates
         that hardly vary are not blown up.
@@ -64,7 +65,9 @@ class Flow(nn.Module):
         if self.standardise:
             self.location.copy_(data.mean(0))
             self.scale.copy_((data - self.location).square().mean().sqrt().clamp(min=1e-6))
-        self.log_prob(data)
+        z, _ = self.inverse(data)
+        if isinstance(getattr(self.model, "q0", None), MixtureBase):
+            self.model.q0.fit(z)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latent points `(n, latent)` to `(x (n, *event), log|det ∂x/∂z| (n,))`."""

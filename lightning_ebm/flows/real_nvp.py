@@ -8,6 +8,7 @@ import normflows as nf
 
 from lightning_ebm.flows.bounded_scales import bound_scales
 from lightning_ebm.flows.flow import Flow
+from lightning_ebm.flows.mixture_base import MixtureBase
 
 
 class RealNVP(Flow):
@@ -17,11 +18,14 @@ class RealNVP(Flow):
         event_shape: shape of one data point, flattened inside.
         n_layers: number of couplings.
         hidden: width of the two hidden layers of each coupling's network.
+        n_modes: Gaussians of the base; more than one for data in far clusters, see `MixtureBase`.
 
     Source: Dinh, Sohl-Dickstein and Bengio 2017 (arXiv:1605.08803).
     """
 
-    def __init__(self, event_shape: list[int], n_layers: int = 6, hidden: int = 64) -> None:
+    def __init__(
+        self, event_shape: list[int], n_layers: int = 6, hidden: int = 64, n_modes: int = 1
+    ) -> None:
         features = prod(event_shape)
         seen, moved = (features + 1) // 2, features // 2
         layers = []
@@ -31,5 +35,8 @@ class RealNVP(Flow):
             layers.append(nf.flows.Permute(features, mode="swap" if features == 2 else "shuffle"))
         bound_scales(layers)
         layers.append(nf.flows.ActNorm(features))
-        base = nf.distributions.DiagGaussian(features, trainable=False)
+        if n_modes == 1:
+            base = nf.distributions.DiagGaussian(features, trainable=False)
+        else:
+            base = MixtureBase(n_modes, features)
         super().__init__(nf.NormalizingFlow(base, layers), event_shape)
