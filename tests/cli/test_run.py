@@ -224,8 +224,8 @@ def test_digits_with_every_sampler(sampler, inside, tmp_path):
     assert (tmp_path / RUN / "checkpoints" / "last.ckpt").is_file()
 
 
-@pytest.mark.parametrize("name", ["digits_coopflow", "digits_nt_ebm"])
-def test_settings_of_the_papers(name, inside, tmp_path):
+@pytest.mark.parametrize("name", ["digits_coopflow", "digits_nt_ebm", "opposite_modes"])
+def test_other_packaged_configurations_start(name, inside, tmp_path):
     inside("fit", "--config", f"{name}.yaml", *SMALL, "--trainer.max_steps=2")
     assert (tmp_path / RUN / "checkpoints" / "last.ckpt").is_file()
 
