@@ -84,7 +84,10 @@ class EBMCLI(LightningCLI):
         """Add pictures and checkpoints, each with options of its own."""
         parser.add_lightning_class_args(Pictures, "pictures")
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults({"checkpoint.save_last": True})
+        # Left to itself it saves after validation alone, and the end of a run would be lost.
+        parser.set_defaults(
+            {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True}
+        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""

@@ -78,6 +78,14 @@ def test_fit_test_and_predict_with_every_sampler(sampler, lightning, inside, tmp
     assert str(run / "samples.npz") in printed
 
 
+def test_the_last_checkpoint_is_of_the_last_step(inside, tmp_path):
+    # Batches of 512: 5 steps are two epochs, validation after them, and half an epoch.
+    interval = ["--trainer.max_steps=5", "--trainer.check_val_every_n_epoch=2"]
+    inside("fit", "--config", "two_modes.yaml", *SMALL, "--data.train_size=1024", *interval)
+    checkpoint = tmp_path / RUN / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 5
+
+
 def test_tensorboard_shows_what_was_computed_and_nothing_else(inside, tmp_path):
     inside("fit", "--config", "two_modes.yaml", *SMALL, "--data.train_size=1024")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
