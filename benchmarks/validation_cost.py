@@ -15,10 +15,18 @@ from lightning_ebm.cli.configurations import resolve
 from lightning_ebm.cli.lightning_cli import EBMCLI
 
 
+class TimedCLI(EBMCLI):
+    """The command with a stopwatch for each stage."""
+
+    def before_fit(self) -> None:
+        """Start the stopwatch with the trainer."""
+        self.timer = Timer()
+        self.trainer.callbacks.append(self.timer)
+
+
 def main(args: list[str]) -> None:
-    """Fit with a stopwatch."""
-    cli = EBMCLI(resolve(["fit", *args, "--trainer.callbacks+=Timer"]))
-    timer = next(callback for callback in cli.trainer.callbacks if isinstance(callback, Timer))
+    """Fit, and print the ratio."""
+    timer = TimedCLI(resolve(["fit", *args])).timer
     # Lightning's training time goes on while validation runs.
     validation = timer.time_elapsed("validate")
     training = timer.time_elapsed("train") - validation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy
 import torch
 from arviz_stats.base import array_stats
 from torch import Tensor
@@ -40,16 +41,18 @@ def convergence(values: Tensor) -> Convergence:
         return Convergence(1.0, float(values.numel()), float(values.numel()))
     array = values.detach().double().cpu().numpy()
     axes = {"draw_axis": 0, "chain_axis": 1}
-    return Convergence(
-        float(array_stats.rhat(array, method="rank", **axes)),
-        float(array_stats.ess(array, method="bulk", **axes)),
-        float(array_stats.ess(array, method="tail", prob=(0.05, 0.95), **axes)),
-    )
+    # Chains that never move have no variance within: R-hat is then infinite, as it should be.
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        return Convergence(
+            float(array_stats.rhat(array, method="rank", **axes)),
+            float(array_stats.ess(array, method="bulk", **axes)),
+            float(array_stats.ess(array, method="tail", prob=(0.05, 0.95), **axes)),
+        )
 
 
 def worst(parts: list[Convergence]) -> Convergence:
     """The largest R-hat and the fewest draws among several quantities; what is NaN has no say."""
-    table = torch.tensor(parts, dtype=torch.float64).nan_to_num(nan=torch.nan)
+    table = torch.tensor(parts, dtype=torch.float64)
     rhat = table[:, 0].nan_to_num(nan=-torch.inf).max()
     fewest = table[:, 1:].nan_to_num(nan=torch.inf).min(0).values
     return Convergence(float(rhat), *fewest.tolist())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import Sandwich, annealed_sandwich, flow_sandwich
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
@@ -33,7 +35,7 @@ class Likelihood(Measure):
 
 
 def _with_flow(evidence: Evidence) -> Sandwich:
-    def log_weights_at(x: object) -> object:
+    def log_weights_at(x: Tensor) -> Tensor:
         return evaluate(evidence.problem.log_density, x) - evaluate(evidence.flow.log_prob, x)
 
     settled = evidence.settled
