@@ -13,11 +13,12 @@ from lightning_ebm.reproduce.run import Run
 FROM_FLOW = {"class_path": "Persistent", "init_args": {"first": "FromFlow"}}
 SAMPLERS: dict[str, object] = {
     "flow_mcmc": {"class_path": "flow_mcmc", "init_args": {"n_local": 5, "start": FROM_FLOW}},
+    # Their own starts are the flow's draws already.
     "nt_ebm": "nt_ebm",
     "coopflow": "coopflow",
-    "mala": "mala",
-    "hmc": "hmc",
-    "ula": "ula",
+} | {
+    name: {"class_path": name, "init_args": {"start": FROM_FLOW}}
+    for name in ("mala", "hmc", "ula")
 }
 WEIGHT_OF_ONES = "samples/class_weight_1"
 COLUMNS = {
@@ -41,7 +42,7 @@ class Classes(Experiment):
     data_dir = Path("data/mnist")
 
     def runs(self, n_seeds: int, *, quick: bool) -> list[Run]:
-        """Every sampler with each seed; the chains of flow-MCMC begin from the flow."""
+        """Every sampler with each seed; all chains begin from the flow."""
         return [
             self._run(sampler, seed, quick=quick)
             for sampler in (list(SAMPLERS)[:2] if quick else SAMPLERS)
