@@ -14,7 +14,6 @@ def bridge_sampling(
     proposal_weights: Tensor,
     model_weights: Tensor,
     chains: int | None = None,
-    effective_model_draws: float | None = None,
     tolerance: float = 1e-10,
 ) -> Estimate:
     """Log Z as the fixed point r of Meng and Wong's optimal bridge.
@@ -26,15 +25,13 @@ def bridge_sampling(
         proposal_weights: log l at independent draws of q, `(n_q,)`.
         model_weights: log l at draws of the model, `(n_p,)`.
         chains: if those draws are chains', how many; see `log_mean`.
-        effective_model_draws: what the draws of the model are worth, in place of their number.
         tolerance: change of log r at which the iteration ends.
 
     Source: Meng and Wong 1996, section 3; the error as in Frühwirth-Schnatter 2004, eq. 13.
     """
     q, p = proposal_weights.double(), model_weights.double()
-    n_p = len(p) if effective_model_draws is None else effective_model_draws
-    log_share_p = math.log(n_p / (n_p + len(q)))
-    log_share_q = math.log(len(q) / (n_p + len(q)))
+    log_share_p = math.log(len(p) / (len(p) + len(q)))
+    log_share_q = math.log(len(q) / (len(p) + len(q)))
     finite = p[p.isfinite()]
     log_r = finite.median() if len(finite) else torch.tensor(-math.inf, dtype=torch.float64)
     for _ in range(1000):

@@ -122,7 +122,7 @@ def flow_sandwich(
     return Sandwich(lower, upper, between, missed, "flow", remarks)
 
 
-def annealed_sandwich(forward_weights: Tensor, backward_weights: Tensor | None) -> Sandwich:
+def annealed_sandwich(forward_weights: Tensor, backward_weights: Tensor) -> Sandwich:
     """Annealed importance sampling forward below, backward above.
 
     Args:
@@ -130,11 +130,9 @@ def annealed_sandwich(forward_weights: Tensor, backward_weights: Tensor | None) 
         backward_weights: log-weights of `Annealing.backward` from draws of the model.
     """
     lower = importance_sampling(forward_weights)
-    upper = between = None
-    if backward_weights is not None:
-        upper = reverse_importance_sampling(backward_weights)
-        # Both passes are draws of one path and its reverse, so the bridge applies to the paths.
-        between = bridge_sampling(forward_weights, backward_weights)
+    upper = reverse_importance_sampling(backward_weights)
+    # Both passes are draws of one path and its reverse, so the bridge applies to the paths.
+    between = bridge_sampling(forward_weights, backward_weights)
     remarks = _doubts(lower, upper, between, "annealing")
     return Sandwich(lower, upper, between, None, "annealing", remarks)
 
