@@ -37,6 +37,23 @@ class Flow(Distribution, Protocol):
         """Map data points to latent space: `(z, log|det ∂z/∂x|)`."""
 
 
+@dataclass(frozen=True)
+class Tilt:
+    """The log-density of a tilted distribution: log p̃(x) = tilt(x) + log base(x).
+
+    Attributes:
+        tilt: maps points `(n, *event)` to numbers `(n,)`, differentiably.
+        base: what is tilted.
+    """
+
+    tilt: Callable[[Tensor], Tensor]
+    base: Distribution
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Unnormalised log-density `(n,)` of the points `(n, *event)`."""
+        return self.tilt(x) + self.base.log_prob(x)
+
+
 @dataclass
 class Evaluations:
     """How often a target was evaluated, in points, so that samplers compare per unit of work."""
@@ -50,7 +67,8 @@ class Problem:
     """An unnormalised density p̃ to sample, and what may help.
 
     Attributes:
-        log_density: maps points `(n, *event)` to log p̃ `(n,)`, differentiably.
+        log_density: maps points `(n, *event)` to log p̃ `(n,)`, differentiably; a `Tilt` where the
+            target tilts a distribution that may be the flow.
         event_shape: shape of one point.
         reference: a broad distribution over the same space; where noise comes from.
         proposal: a distribution close to the target, if there is one (the flow; in latent
@@ -97,18 +115,23 @@ class Problem:
         """The same problem in the flow's latent space.
 
         With x = T(z) the density is log p̃(T(z)) + log|det J_T(z)|, and the flow's base is
-        both the proposal and the reference.
+        both the proposal and the reference. Where p̃ = exp(t) q tilts this very flow, that is
+        t(T(z)) + log ρ(z), ρ the flow's base: the Jacobians cancel (Nijkamp et al. 2022), and the
+        flow is never inverted.
 
         Raises:
             ValueError: if the problem has no flow.
         """
-        flow = self.flow
+        flow, density = self.flow, self.log_density
         if flow is None:
             raise ValueError("pullback needs a flow, and this problem has none: give it one")
+        tilts_the_flow = isinstance(density, Tilt) and density.base is flow
 
         def log_density(z: Tensor) -> Tensor:
             x, log_det = flow.forward(z)
-            return self.log_density(x) + log_det
+            if tilts_the_flow:
+                return density.tilt(x) + flow.base.log_prob(z)
+            return density(x) + log_det
 
         return replace(
             self,

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from lightning_ebm.chain import Chain
@@ -75,7 +76,8 @@ class MCMC(Sampler):
         latent: run the chains in the flow's latent space, on the pulled-back density.
 
     Attributes:
-        exact: as far as the kernel is; a subclass that allows inexact kernels says False.
+        exact: whether the kernel is and chains go on from draw to draw; False for a subclass that
+            says so.
     """
 
     exact = True
@@ -90,7 +92,7 @@ class MCMC(Sampler):
         self.kernel = kernel
         self.n_steps = n_steps
         self.latent = latent
-        self.exact = type(self).exact and kernel.exact
+        self.exact = type(self).exact and kernel.exact and start.continues
 
     def sample(self, problem: Problem, n: int) -> Draw:
         """One draw: n chains, `n_steps` transitions each."""
@@ -105,6 +107,27 @@ class MCMC(Sampler):
         return Draw(space.to_data(chain.x), average(infos))
 
 
-def flow_likelihood_loss(problem: Problem, draw: Draw) -> Tensor:
-    """-mean log q over the points drawn: the forward KL to them, up to a constant."""
-    return -problem.flow.log_prob(draw.x.detach()).mean()
+def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) -> Tensor:
+    """-(1-s) mean log q(x⁻) - s mean log q(x⁺): the forward KL to a mixture, up to a constant.
+
+    What the flow learns from changes its proposals, never the target. A flow that learns from the
+    points drawn alone forgets a mode that they have left, and will not propose it again.
+
+    Args:
+        problem: has the flow, and the data x⁺.
+        draw: has the points drawn, x⁻.
+        data_share: s, from 0 to 1.
+    """
+    loss = -problem.flow.log_prob(draw.x.detach()).mean()
+    if data_share == 0:
+        return loss
+    if problem.data is None:
+        raise SettingError("the flow learns from data too, but this draw has no batch of data")
+    return torch.lerp(loss, -problem.flow.log_prob(problem.data).mean(), data_share)
+
+
+def require_share(data_share: float) -> float:
+    """The share of data in what a flow learns from, refused unless it lies in [0, 1]."""
+    if not 0 <= data_share <= 1:
+        raise SettingError(f"data_share is {data_share}: a share lies between 0 and 1")
+    return data_share

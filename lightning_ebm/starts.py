@@ -19,7 +19,13 @@ class Start(nn.Module, ABC):
     To implement one: write `begin`; if it keeps chains, write `end` and `forget` too, and save
     them by `get_extra_state` / `set_extra_state`. Chains are plain tensors, never buffers, which
     DistributedDataParallel would overwrite with those of rank 0.
+
+    Attributes:
+        continues: whether every chain goes on where it was, so that in the long run it forgets
+            where it began. Chains that begin anew never do, however exact the kernel.
     """
+
+    continues: bool = False
 
     @abstractmethod
     def begin(self, problem: Problem, n: int) -> Tensor:
@@ -85,6 +91,7 @@ class Persistent(Start):
         self.first = Noise() if first is None else first
         self.size = size
         self.restart = restart
+        self.continues = restart == 0
         self.bank: Tensor | None = None
         self.places: Tensor | None = None
 

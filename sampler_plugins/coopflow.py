@@ -4,7 +4,7 @@ from torch import Tensor
 
 from lightning_ebm.kernels import ULA, GradientAscent
 from lightning_ebm.problem import Problem
-from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss
+from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, require_share
 from lightning_ebm.starts import FromFlow
 
 
@@ -20,6 +20,7 @@ class CoopFlowSampler(MCMC):
         noise: whether Langevin has its noise, as the paper writes; without it the steps are
             gradient ascent, as the paper's released code has it.
         limit: largest move of a coordinate in a step without noise.
+        data_share: share of data in what the flow learns from; the paper has 0.
 
     Source: Xie et al. 2022, algorithm 1 (arXiv:2205.06924).
     """
@@ -34,10 +35,12 @@ class CoopFlowSampler(MCMC):
         step_size: float = 0.01,
         noise: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         limit: float | None = 0.1,
+        data_share: float = 0.0,
     ) -> None:
         kernel = ULA(step_size) if noise else GradientAscent(step_size, limit)
         super().__init__(FromFlow(), kernel, n_steps)
+        self.data_share = require_share(data_share)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:
-        """Maximum likelihood of the flow on the refined samples."""
-        return flow_likelihood_loss(problem, draw)
+        """Maximum likelihood of the flow on the refined samples, and on data if it is to."""
+        return flow_likelihood_loss(problem, draw, self.data_share)

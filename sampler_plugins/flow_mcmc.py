@@ -12,7 +12,7 @@ from lightning_ebm.kernels import (
     Kernel,
 )
 from lightning_ebm.problem import Problem
-from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss
+from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, require_share
 from lightning_ebm.starts import Persistent, Start
 
 
@@ -30,6 +30,8 @@ class FlowMCMCSampler(MCMC):
         n_local: local moves per round.
         local: the local kernel; by default MALA with an adapted step size.
         start: where chains begin; by default they persist, and begin as noise.
+        data_share: share of data in what the flow learns from; above 0 the flow goes on proposing
+            modes that the chains have left.
 
     Source: Gabrié et al. 2022, algorithm 1; Grenioux et al. 2023 (arXiv:2306.00684).
     """
@@ -47,14 +49,16 @@ class FlowMCMCSampler(MCMC):
         n_local: int = 3,
         local: Kernel | None = None,
         start: Start | None = None,
+        data_share: float = 0.0,
     ) -> None:
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
+        self.data_share = require_share(data_share)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:
-        """Maximum likelihood of the flow on the chains' states."""
-        return flow_likelihood_loss(problem, draw)
+        """Maximum likelihood of the flow on the chains' states, and on data if it is to."""
+        return flow_likelihood_loss(problem, draw, self.data_share)
 
 
 def flow_move(n_proposals: int, shares: list[float] | None) -> Kernel:

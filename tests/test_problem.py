@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from targets import GaussianMixture, StandardNormal, two_directions
 from torch import Tensor
 
 from lightning_ebm import Problem, RealNVP
+from lightning_ebm.problem import Tilt
 
 
 def finite_differences(log_density, x: Tensor, h: float = 1e-5) -> Tensor:
@@ -114,6 +116,43 @@ def test_pulling_back_goes_there_and_back():
     assert latent.reference is problem.flow.base
     assert latent.event_shape == (2,)
     assert not latent.to_data(z).requires_grad
+
+
+def test_in_latent_space_a_tilt_of_the_flow_itself_needs_no_jacobian_and_no_inverse():
+    torch.manual_seed(5)
+    flow = bent_flow()
+    plain = two_directions().problem(flow=flow)
+    tilted = replace(plain, log_density=Tilt(lambda x: x.sin().sum(1), flow))
+    z = torch.randn(30, 2, dtype=torch.float64)
+    x, log_det = flow.forward(z)
+    whole = x.sin().sum(1) + flow.log_prob(x) + log_det
+    log_prob, score = tilted.pullback().log_prob_and_score(z)
+    assert torch.allclose(log_prob, whole, atol=1e-9)
+    # By hand: ∂/∂z of sin(T(z)) + log N(z; 0, I).
+    z.requires_grad_()
+    expected = flow.forward(z)[0].sin().sum() - z.square().sum() / 2
+    assert torch.allclose(score, torch.autograd.grad(expected, z)[0], atol=1e-12)
+
+    def refuse(x):
+        raise AssertionError("the flow was inverted")
+
+    flow.inverse = refuse
+    tilted.pullback().log_prob(z.detach())
+
+
+def test_a_tilt_of_another_flow_keeps_both_jacobians():
+    torch.manual_seed(6)
+    flow, other = bent_flow(), copy.deepcopy(bent_flow())
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(1.1)
+    problem = replace(
+        two_directions().problem(flow=flow), log_density=Tilt(lambda x: x.sin().sum(1), other)
+    )
+    z = torch.randn(30, 2, dtype=torch.float64)
+    x, log_det = flow.forward(z)
+    expected = x.sin().sum(1) + other.log_prob(x) + log_det
+    assert torch.allclose(problem.pullback().log_prob(z), expected, atol=1e-12)
 
 
 def test_without_a_flow_nothing_is_pulled_back():

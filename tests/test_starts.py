@@ -215,3 +215,18 @@ def test_noise_is_of_the_reference_and_flow_draws_are_of_the_proposal():
 def test_without_a_flow_there_is_a_sentence():
     with pytest.raises(SettingError, match=r"set model\.flow"):
         FromFlow().begin(replace(PROBLEM, proposal=None), 3)
+
+
+@pytest.mark.parametrize(
+    ("start", "exact"),
+    [
+        (Persistent(), True),
+        (Persistent(FromData(), size=100), True),
+        (Persistent(restart=0.05), False),
+        (FromFlow(), False),
+        (FromData(), False),
+        (Noise(), False),
+    ],
+)
+def test_only_chains_that_go_on_are_exact(start, exact):
+    assert MCMC(start, MALA(), 1).exact == exact

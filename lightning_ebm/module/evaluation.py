@@ -146,7 +146,7 @@ class EvaluationHooks:
     def _follows_chains(self) -> bool:
         starts = [part for part in self.sampler.modules() if isinstance(part, Persistent)]
         return bool(starts) and all(
-            start.restart == 0 and (start.size or 0) <= self.n_samples for start in starts
+            start.continues and (start.size or 0) <= self.n_samples for start in starts
         )
 
     def predict_dataloader(self) -> DataLoader:

@@ -22,7 +22,7 @@ from lightning_ebm.module.process_state import ProcessStateHooks
 from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.objectives import likelihood_loss, magnitude_penalty
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
-from lightning_ebm.problem import Problem
+from lightning_ebm.problem import Problem, Tilt
 from lightning_ebm.sampler import Draw, Sampler
 
 
@@ -119,6 +119,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
+        self.latest_problem: Problem | None = None
         self.latest_draw: Draw | None = None
         self.remarks = []
 
@@ -129,19 +130,32 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
             x: points.
             energy: the network to use; by default the one that is trained.
         """
-        log_density = -energies(energy or self.energy, x) / self.temperature
-        return log_density if self.base is None else log_density + self.base.log_prob(x)
+        return self._log_density(energy or self.energy)(x)
+
+    def _log_density(self, energy: nn.Module) -> Callable[[Tensor], Tensor]:
+        def tilt(x: Tensor) -> Tensor:
+            return -energies(energy, x) / self.temperature
+
+        if self.base is None:
+            return tilt
+        return Tilt(tilt, self.frozen_flow.flow if self.frozen_flow is not None else self.base)
 
     def problem(self, data: Tensor | None = None, energy: nn.Module | None = None) -> Problem:
-        """What a sampler is asked to sample."""
+        """What a sampler is asked to sample.
+
+        A sampler that does not teach the flow is given the base flow itself, where there is one:
+        the target is a tilt of the very flow that it proposes from or pulls back through.
+        """
         energy = energy or self.energy
         networks = [energy, self.flow, self.frozen_flow]
+        untaught = self.frozen_flow is not None and not self.sampler.teaches_flow
+        flow = self.frozen_flow.flow if untaught else self.flow
         return Problem(
-            log_density=lambda x: self.log_density(x, energy),
+            log_density=self._log_density(energy),
             event_shape=tuple(self.reference.mean.shape),
             reference=self.reference,
-            proposal=self.flow,
-            flow=self.flow,
+            proposal=flow,
+            flow=flow,
             data=data,
             networks=tuple(network for network in networks if network is not None),
         )
@@ -154,7 +168,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
         """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
         x = self.points(batch)
-        problem = self.problem(x)
+        problem = self.latest_problem = self.problem(x)
         draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
         energy_data, energy_samples = energies(self.energy, torch.cat([x, draw.x])).split(
             [len(x), len(draw.x)]
@@ -239,7 +253,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         if self.sampler.teaches_flow:
             for _ in range(self.flow_updates - 1):
                 flow_step(
-                    self.sampler.flow_loss(self.problem(), self.latest_draw),
+                    self.sampler.flow_loss(self.latest_problem, self.latest_draw),
                     _joint(optimizer).optimizers["flow"],
                     self.clips["flow"],
                     self._mean_over_processes,

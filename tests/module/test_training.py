@@ -133,6 +133,37 @@ def test_extra_flow_updates_move_the_flow_further(small_module, small_data, smal
     assert torch.equal(ends[1][1], ends[3][1])
 
 
+def test_extra_flow_updates_learn_from_data_too_where_the_sampler_asks(
+    small_module, small_data, small_trainer
+):
+    seen = []
+
+    class Teacher(find("coopflow")):
+        def flow_loss(self, problem, draw):
+            seen.append(problem.data)
+            return super().flow_loss(problem, draw)
+
+    module = small_module("coopflow", flow_updates=2)
+    module.sampler = Teacher(data_share=0.5)
+    small_trainer(max_steps=1).fit(module, datamodule=small_data())
+    assert len(seen) == 2
+    assert torch.equal(*seen)
+    assert len(seen[0]) == 32
+
+
+def test_a_sampler_that_teaches_nothing_pulls_back_through_the_base_flow_itself(
+    small_module, small_data, small_trainer
+):
+    module = small_module("nt_ebm", base="flow")
+    small_trainer(max_steps=3).fit(module, datamodule=small_data())
+    problem = module.problem()
+    assert problem.log_density.base is problem.flow
+    z, x = problem.flow.base.sample(20)[0], torch.randn(20, 2)
+    expected = -module.energy(problem.flow.forward(z)[0]) + problem.flow.base.log_prob(z)
+    assert torch.allclose(problem.pullback().log_prob(z), expected.detach(), atol=1e-4)
+    assert torch.equal(problem.log_prob(x), module.log_density(x).detach())
+
+
 def test_the_moving_average_is_evaluated_and_lags(small_module, small_data, small_trainer):
     module = small_module(energy_average=0.9)
     small_trainer(max_steps=20).fit(module, datamodule=small_data())

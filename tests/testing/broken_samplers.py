@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lightning_ebm.chain import Chain, with_density, with_score
+from lightning_ebm.chain import Chain, choose, with_density, with_score
 from lightning_ebm.kernels import HMC, IMH, MALA, ULA, Kernel
 from lightning_ebm.kernels.langevin import langevin_log_density, langevin_proposal
 from lightning_ebm.kernels.metropolis import metropolis_hastings
@@ -178,6 +178,19 @@ class FlowUser(MCMC):
     uses_flow = True
 
 
+class AcceptsNaN(IMH):
+    """A ratio that is not a number is taken for 1."""
+
+    def step(self, problem, chain):
+        y, log_q_y = problem.proposal.sample(len(chain.x))
+        chain, proposed = with_density(problem, chain), with_density(problem, Chain(y))
+        log_ratio = proposed.log_prob - log_q_y
+        log_ratio = log_ratio - chain.log_prob + problem.proposal.log_prob(chain.x)
+        accepted = torch.rand(len(y)).log() < log_ratio.nan_to_num(0.0)
+        info = {"non_finite": (~log_ratio.isfinite()).float().mean()}
+        return choose(accepted, proposed, chain), info
+
+
 class LeavesGradients(MCMC):
     """Energies are differentiated with respect to parameters too."""
 
@@ -278,6 +291,7 @@ class SaysExactFromFlow(MCMC):
 
     def __init__(self):
         super().__init__(FromFlow(), MALA(0.05), 5)
+        self.exact = True
 
 
 class TeachesNothing(MCMC):
@@ -304,6 +318,10 @@ BROKEN: dict[str, tuple[nn.Module, str]] = {
     "one decision for the batch": (persistent(SharedUniform()), "chains are independent"),
     "clamped": (persistent(Clamped(0.1)), "invariance"),
     "NaN replaced by a constant": (persistent(NaNReplaced(0.1)), "non-finite rejected"),
+    "NaN of a flow proposal accepted": (
+        FlowUser(Persistent(), AcceptsNaN(), 5),
+        "non-finite rejected",
+    ),
     "non-finite not counted": (persistent(NotCounted(0.1)), "non-finite rejected"),
     "no Hastings correction": (persistent(NoHastings(0.2)), "invariance"),
     "no Jacobian": (NoJacobian(Persistent(), MALA(0.1), 5), "invariance"),

@@ -12,7 +12,7 @@ from lightning_ebm.testing.targets import correlated
 
 
 def declaration(sampler: Sampler) -> tuple[bool, str]:
-    """The class claims no more than the object, and teaches a flow only if it uses one."""
+    """It says what it is, teaches a flow only if it uses one, and then has a loss for it."""
     for name in ("exact", "uses_flow", "teaches_flow"):
         if not isinstance(getattr(sampler, name), bool):
             return False, f"{name} is {getattr(sampler, name)!r}: it must be True or False"
