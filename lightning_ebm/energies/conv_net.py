@@ -18,6 +18,7 @@ class ConvNet(Energy):
         widths: channels after each convolution; each halves the sides.
         zero_start: whether the last layer starts at zero, so that training starts from the base
             measure, whose log Z is known.
+        bound: largest |E|, see `Energy`.
     """
 
     def __init__(
@@ -25,8 +26,9 @@ class ConvNet(Energy):
         event_shape: list[int],
         widths: list[int] | None = None,
         zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+        bound: float | None = None,
     ) -> None:
-        super().__init__(event_shape)
+        super().__init__(event_shape, bound)
         channels = [event_shape[0], *(widths or [32, 64, 128])]
         layers = []
         for before, after in pairwise(channels):

@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from lightning_ebm.errors import SettingError
+
 
 class Energy(nn.Module, ABC):
     """E(x), one number per point, of that point alone.
@@ -18,11 +20,21 @@ class Energy(nn.Module, ABC):
 
     Args:
         event_shape: shape of one point.
+        bound: B, the largest |E|, kept by B tanh(E/B); null for none. A density that tilts a
+            normalised base by at most B nats lies within a factor e^{2B} of it everywhere, so that
+            nothing runs away, and independent proposals from that base mix at a known rate,
+            ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996, theorem 2.1).
+
+    Raises:
+        SettingError: if the bound is not positive.
     """
 
-    def __init__(self, event_shape: list[int]) -> None:
+    def __init__(self, event_shape: list[int], bound: float | None = None) -> None:
         super().__init__()
+        if bound is not None and not bound > 0:
+            raise SettingError(f"bound is {bound}: it must be positive, or null for none")
         self.event_shape = tuple(event_shape)
+        self.bound = bound
         self.register_buffer("location", torch.zeros(self.event_shape))
         self.register_buffer("scale", torch.ones(()))
 
@@ -41,4 +53,5 @@ class Energy(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Energies `(n,)` of points `(n, *event)`."""
-        return self.energy((x - self.location) / self.scale)
+        energy = self.energy((x - self.location) / self.scale)
+        return energy if self.bound is None else self.bound * torch.tanh(energy / self.bound)

@@ -18,6 +18,7 @@ class MLP(Energy):
         hidden: widths of the hidden layers.
         zero_start: whether the last layer starts at zero, so that training starts from the base
             measure, whose log Z is known.
+        bound: largest |E|, see `Energy`.
     """
 
     def __init__(
@@ -25,8 +26,9 @@ class MLP(Energy):
         event_shape: list[int],
         hidden: list[int] | None = None,
         zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+        bound: float | None = None,
     ) -> None:
-        super().__init__(event_shape)
+        super().__init__(event_shape, bound)
         widths = [prod(event_shape), *(hidden or [128, 128, 128])]
         layers = [nn.Flatten()]
         for before, after in pairwise(widths):

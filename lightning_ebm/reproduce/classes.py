@@ -1,10 +1,11 @@
-"""Class weights: two classes of MNIST of unequal weight, and what each sampler makes of them."""
+"""Class weights: MNIST with classes of unequal weight, and what each sampler makes of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from statistics import mean
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
@@ -20,58 +21,84 @@ SAMPLERS: dict[str, object] = {
     name: {"class_path": name, "init_args": {"start": FROM_FLOW}}
     for name in ("mala", "hmc", "ula")
 }
-WEIGHT_OF_ONES = "samples/class_weight_1"
+DIGITS: dict[str, tuple[list[int], list[int]]] = {
+    "0 and 1": ([0, 1], [1, 3]),
+    "all ten": (list(range(10)), list(range(1, 11))),
+}
+"""Classes kept and their relative weights."""
 COLUMNS = {
-    "weight of ones in samples": WEIGHT_OF_ONES,
-    "standard error": "samples/class_weight_standard_error_1",
     "weight error of samples": "samples/class_weight_tv",
+    "effective draws of samples": "samples/class_weight_effective_draws",
+    "weight error of the model": "model/class_weight_tv",
+    "effective draws of the model": "model/class_weight_effective_draws",
     "acceptance of flow moves": "sampler/acceptance_global",
     "accuracy of the classifier": "classifier/accuracy",
 }
 
 
 class Classes(Experiment):
-    """Digits 0 and 1 at .25 and .75, every sampler on the same energy and flow."""
+    """Digits 0 and 1 at 1 to 3, all ten at 1 to 10; the same energy and flow for every sampler."""
 
     claim = (
         "A model of unbalanced images must keep the weights of their classes, and samplers differ "
         "in that, however good their images look."
     )
     columns = COLUMNS
-    groups = ("sampler",)
+    groups = ("digits", "sampler")
     data_dir = Path("data/mnist")
 
     def runs(self, n_seeds: int, *, quick: bool) -> list[Run]:
-        """Every sampler with each seed; all chains begin from the flow."""
+        """Every sampler on both sets of digits with each seed; all chains begin from the flow."""
         return [
-            self._run(sampler, seed, quick=quick)
+            self._run(digits, sampler, seed, quick=quick)
+            for digits in (list(DIGITS)[:1] if quick else DIGITS)
             for sampler in (list(SAMPLERS)[:2] if quick else SAMPLERS)
             for seed in range(1 if quick else n_seeds)
         ]
 
     def draw(self, outcomes: list[Outcome], root: Path) -> Figure:
-        """The weight of ones among each sampler's samples, and the truth as a line."""
-        figure = Figure(figsize=(8, 4), layout="constrained")
-        panel = figure.subplots()
-        found: dict[str, list[float]] = {}
-        for outcome in outcomes:
-            if outcome.metrics is not None:
-                name = str(outcome.run.labels["sampler"])
-                found.setdefault(name, []).append(outcome.metrics[WEIGHT_OF_ONES])
-        panel.bar(list(found), [mean(values) for values in found.values()])
-        panel.axhline(0.75, color="black", linestyle="--", label="data")
-        panel.set(ylabel="weight of ones in fresh samples", ylim=(0, 1))
-        panel.legend()
+        """The weight of each class among each sampler's samples, beside the truth."""
+        drawn = list(dict.fromkeys(str(outcome.run.labels["digits"]) for outcome in outcomes))
+        figure = Figure(figsize=(9, 3.5 * len(drawn)), layout="constrained")
+        for panel, digits in zip(figure.subplots(len(drawn), squeeze=False), drawn, strict=True):
+            _draw_weights(panel[0], digits, outcomes)
         return figure
 
-    def _run(self, sampler: str, seed: int, *, quick: bool) -> Run:
+    def _run(self, digits: str, sampler: str, seed: int, *, quick: bool) -> Run:
+        classes, weights = DIGITS[digits]
         settings: dict[str, object] = {
             "data.data_dir": str(Path(self.data_dir).resolve()),
+            "data.classes": classes,
+            "data.class_weights": weights,
             "data.seed": seed,
             "seed_everything": seed,
             "model.sampler": SAMPLERS[sampler],
         }
         if quick:
             settings |= {"trainer.max_steps": 20, "model.flow_pretraining": 20}
-        name = f"{sampler}/seed_{seed}"
-        return Run(name, "mnist_unbalanced.yaml", settings, {"sampler": sampler, "seed": seed})
+        name = f"{digits.replace(' ', '_')}/{sampler}/seed_{seed}"
+        labels = {"digits": digits, "sampler": sampler, "seed": seed}
+        return Run(name, "mnist_unbalanced.yaml", settings, labels)
+
+
+def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome]) -> None:
+    classes, weights = DIGITS[digits]
+    places = range(len(classes))
+    width = 0.8 / (len(SAMPLERS) + 1)
+    truth = [weight / sum(weights) for weight in weights]
+    panel.bar(places, truth, width, color="black", label="data")
+    for k, sampler in enumerate(SAMPLERS, start=1):
+        found = [
+            outcome.metrics
+            for outcome in outcomes
+            if outcome.metrics is not None
+            and (outcome.run.labels["digits"], outcome.run.labels["sampler"]) == (digits, sampler)
+        ]
+        if found:
+            heights = [
+                mean(m[f"samples/class_weight_{label}"] for m in found) for label in classes
+            ]
+            panel.bar([i + k * width for i in places], heights, width, label=sampler)
+    panel.set_xticks([i + 0.4 for i in places], classes)
+    panel.set(title=digits, ylabel="weight in fresh samples")
+    panel.legend(ncols=len(SAMPLERS) + 1, fontsize="small")

@@ -101,7 +101,13 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
     assert len(experiment.runs(2, quick=True)) < len(runs)
     if name != "motivating":
         figures = dict.fromkeys(
-            [*experiment.columns.values(), "model/kl", "model/mode_weight_tv"], 0.5
+            [
+                *experiment.columns.values(),
+                "model/kl",
+                "model/mode_weight_tv",
+                *(f"samples/class_weight_{k}" for k in range(10)),
+            ],
+            0.5,
         )
         outcomes = [Outcome(run, figures) for run in runs]
         outcomes[-1] = Outcome(runs[-1], None)
