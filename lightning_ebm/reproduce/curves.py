@@ -18,13 +18,16 @@ class Curve(NamedTuple):
     logarithmic: bool = False
 
 
-def draw_curves(outcomes: list[Outcome], over: str, panels: list[Curve]) -> Figure:
+def draw_curves(
+    outcomes: list[Outcome], over: str, panels: list[Curve], *, doublings: bool = False
+) -> Figure:
     """Draw each metric in a panel of its own: means joined by lines, seeds as dots.
 
     Args:
         outcomes: runs labelled with `sampler` and `over`.
         over: the label along the horizontal axis.
         panels: what to draw.
+        doublings: whether equal steps along the horizontal axis are doublings.
     """
     figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
     samplers = list(dict.fromkeys(outcome.run.labels["sampler"] for outcome in outcomes))
@@ -41,6 +44,8 @@ def draw_curves(outcomes: list[Outcome], over: str, panels: list[Curve]) -> Figu
         panel.set(xlabel=over, ylabel=curve.name)
         if curve.logarithmic:
             panel.set_yscale("log")
+        if doublings:
+            panel.set_xscale("log", base=2)
     panel.legend()
     return figure
 

@@ -56,6 +56,7 @@ class Dimensionality(Experiment):
         return draw_curves(
             outcomes,
             over="dimension",
+            doublings=True,
             panels=[
                 Curve("sampler/acceptance_global", "acceptance of flow moves"),
                 CROSSINGS,

@@ -35,7 +35,7 @@ class Multimodality(Experiment):
                 n_steps=150 if quick else 1000,
                 labels={"sampler": sampler, "separation": separation, "seed": seed},
             )
-            for separation in ((1.0, 4.0) if quick else (1.0, 2.0, 3.0, 4.0, 6.0, 8.0))
+            for separation in ((1.0, 4.0) if quick else (1.0, 2.0, 4.0, 8.0, 12.0, 16.0))
             for sampler in SAMPLERS
             for seed in range(1 if quick else n_seeds)
         ]
@@ -45,6 +45,7 @@ class Multimodality(Experiment):
         return draw_curves(
             outcomes,
             over="separation",
+            doublings=True,
             panels=[
                 CROSSINGS,
                 Curve("model/mode_weight_tv", "weight error of the model (total variation)"),
