@@ -20,7 +20,8 @@ class CoopFlowSampler(MCMC):
         noise: whether Langevin has its noise, as the paper writes; without it the steps are
             gradient ascent, as the paper's released code has it.
         limit: largest move of a coordinate in a step without noise.
-        data_share: share of data in what the flow learns from; the paper has 0.
+        data_share: share of data in what the flow learns from. The paper has 0, with which modes
+            of the plane get lost: flow and energy follow each other away from the data.
 
     Source: Xie et al. 2022, algorithm 1 (arXiv:2205.06924).
     """
@@ -35,7 +36,7 @@ class CoopFlowSampler(MCMC):
         step_size: float = 0.01,
         noise: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         limit: float | None = 0.1,
-        data_share: float = 0.0,
+        data_share: float = 0.5,
     ) -> None:
         kernel = ULA(step_size) if noise else GradientAscent(step_size, limit)
         super().__init__(FromFlow(), kernel, n_steps)

@@ -30,6 +30,9 @@ class FlowMCMCSampler(MCMC):
         n_local: local moves per round.
         local: the local kernel; by default MALA with an adapted step size.
         start: where chains begin; by default they persist, and begin as noise.
+        adaptive: whether the flow goes on learning, from the chains; if not it stays as it was
+            fitted to data. With `model.base=flow` the target then tilts the very flow that is
+            proposed from, and acceptance depends on the tilt alone.
         data_share: share of data in what the flow learns from; above 0 the flow goes on proposing
             modes that the chains have left.
 
@@ -49,15 +52,19 @@ class FlowMCMCSampler(MCMC):
         n_local: int = 3,
         local: Kernel | None = None,
         start: Start | None = None,
+        adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float = 0.0,
     ) -> None:
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
+        self.teaches_flow = adaptive
         self.data_share = require_share(data_share)
 
-    def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:
+    def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
         """Maximum likelihood of the flow on the chains' states, and on data if it is to."""
+        if not self.teaches_flow:
+            return None
         return flow_likelihood_loss(problem, draw, self.data_share)
 
 

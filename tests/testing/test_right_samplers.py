@@ -14,6 +14,7 @@ RIGHT = {
     "flow_mcmc": {},
     "flow_mcmc, i-SIR": {"n_proposals": 4},
     "flow_mcmc, partial renewals": {"shares": [1.0, 0.7, 0.5, 0.35, 0.25]},
+    "flow_mcmc, flow as fitted": {"adaptive": False},
     "flow_mcmc, i-SIR of partial renewals": {"shares": [1.0, 0.5], "n_proposals": 4},
     "coopflow": {},
     "coopflow, noise-free": {"noise": False},
