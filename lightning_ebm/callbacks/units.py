@@ -10,7 +10,7 @@ UNITS = {
     "*crossings_per_1000_evaluations": "crossings per 1000 evaluations of the density",
     "log_z/trusted": "1 if trusted",
     "log_z/covers_quadrature": "1 if it does",
-    "log_z/missed_share_of_data": "share",
+    "log_z/*share*": "share",
     "log_z/*": "nats",
     "*/bits_per_dimension": "bits per pixel",
     "*/kl": "nats",

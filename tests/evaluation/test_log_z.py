@@ -127,6 +127,27 @@ def test_a_proposal_that_misses_a_mode_is_found_out_by_held_out_data():
     assert not aware.trusted
     assert "flow misses mass: 19.6% of held-out data" in aware.verdict
     assert aware.missed == pytest.approx(0.2, abs=0.03)
+    assert aware.unseen == 1
+
+
+def test_data_that_the_model_makes_too_little_of_does_not_speak_against_a_bounded_tilt():
+    """A tilt of ±2 nats, e^{2 sign}, over N(0, 1): Z = cosh 2, and data only where it is heavy."""
+    torch.manual_seed(0)
+    proposal, data = torch.randn(10_000), torch.randn(1000).abs() + 4
+
+    def tilt(x):
+        return 2 * torch.tanh(1000 * x)
+
+    model = torch.randn(40_000)
+    model = model[torch.rand(40_000) < (tilt(model) - 2).exp()]
+    # Where tanh has saturated in the type of floats all weights are one: a slope tells them apart.
+    weights = [tilt(x) + 1e-3 * x for x in (proposal, model, data)]
+    sandwich = flow_sandwich(weights[0], weights[1], data_weights=weights[2])
+    assert sandwich.missed > 0.5
+    # 3/10,000 · e²/cosh 2.
+    assert sandwich.unseen == pytest.approx(3e-4 * math.exp(2) / math.cosh(2), rel=0.05)
+    assert sandwich.trusted, sandwich.verdict
+    assert sandwich.log_z == pytest.approx(math.log(math.cosh(2)), abs=0.05)
 
 
 def test_a_good_proposal_is_trusted_and_the_interval_holds_the_answer():

@@ -164,6 +164,16 @@ def test_a_sampler_that_teaches_nothing_pulls_back_through_the_base_flow_itself(
     assert torch.equal(problem.log_prob(x), module.log_density(x).detach())
 
 
+def test_a_flow_that_is_not_to_learn_stays_as_it_was_fitted(
+    small_module, small_data, small_trainer
+):
+    module = small_module(sampler="flow_mcmc", base="flow")
+    module.sampler = find("flow_mcmc")(adaptive=False)
+    small_trainer(max_steps=3).fit(module, datamodule=small_data())
+    assert torch.equal(weights(module.flow), weights(module.frozen_flow.flow))
+    assert module.problem().proposal is module.problem().log_density.base
+
+
 def test_the_moving_average_is_evaluated_and_lags(small_module, small_data, small_trainer):
     module = small_module(energy_average=0.9)
     small_trainer(max_steps=20).fit(module, datamodule=small_data())
