@@ -29,7 +29,9 @@ class FlowMCMCSampler(MCMC):
         n_global: global moves per round.
         n_local: local moves per round.
         local: the local kernel; by default MALA with an adapted step size.
-        start: where chains begin; by default they persist, and begin as noise.
+        start: where chains begin; by default they persist, and begin as noise. In many dimensions
+            let them begin from the flow: far outside, where it has next to no density, a chain
+            outweighs all that it proposes, and stays.
         adaptive: whether the flow goes on learning, from the chains; if not it stays as it was
             fitted to data. With `model.base=flow` the target then tilts the very flow that is
             proposed from, and acceptance depends on the tilt alone.

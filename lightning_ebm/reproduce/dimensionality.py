@@ -16,8 +16,12 @@ LADDER = [1.0, 0.7, 0.5, 0.35, 0.25]
 
 
 def flow_mcmc(**options: object) -> dict[str, object]:
-    """Flow-MCMC with five local steps a round."""
-    return {"class_path": "flow_mcmc", "init_args": {"n_local": 5} | options}
+    """Flow-MCMC with five local steps a round, of chains that begin from the flow.
+
+    Begun as noise, a chain may lie so far out that no proposal of the flow is accepted from there.
+    """
+    start = {"class_path": "Persistent", "init_args": {"first": "FromFlow"}}
+    return {"class_path": "flow_mcmc", "init_args": {"n_local": 5, "start": start} | options}
 
 
 # Sampler, and steps of maximum likelihood on data that the flow gets before training.
@@ -84,7 +88,7 @@ def _run(arm: str, dimension: int, seed: int, n_steps: int) -> Run:
             # costs weight; the flow is a base from which the energy has little way to go. In the
             # plane the flow's thin bridge between the modes is what the energy could not remove.
             "model.base": "gaussian" if dimension == 2 else "flow",
-            "model.magnitude_penalty": 0.0,
+            "model.magnitude_penalty": 0.01 if dimension == 2 else 0.0,
             "model.energy_optimizer.init_args.lr": 0.001,
             "data.train_size": 20_000,
             "data.batch_size": 256,
