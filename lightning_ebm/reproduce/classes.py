@@ -13,7 +13,10 @@ from lightning_ebm.reproduce.run import Run
 
 FROM_FLOW = {"class_path": "Persistent", "init_args": {"first": "FromFlow"}}
 SAMPLERS: dict[str, object] = {
-    "flow_mcmc": {"class_path": "flow_mcmc", "init_args": {"n_local": 5, "start": FROM_FLOW}},
+    "flow_mcmc": {
+        "class_path": "flow_mcmc",
+        "init_args": {"n_local": 1, "adaptive": False, "start": FROM_FLOW},
+    },
     # Their own starts are the flow's draws already.
     "nt_ebm": "nt_ebm",
     "coopflow": "coopflow",
@@ -31,6 +34,7 @@ COLUMNS = {
     "effective draws of samples": "samples/class_weight_effective_draws",
     "weight error of the model": "model/class_weight_tv",
     "effective draws of the model": "model/class_weight_effective_draws",
+    "log Z trusted": "log_z/trusted",
     "acceptance of flow moves": "sampler/acceptance_global",
     "accuracy of the classifier": "classifier/accuracy",
 }
