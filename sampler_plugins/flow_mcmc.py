@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import (
     IMH,
     ISIR,
@@ -19,7 +20,8 @@ from lightning_ebm.starts import Persistent, Start
 class FlowMCMCSampler(MCMC):
     """Flow-MCMC: flow proposals accepted by Metropolis-Hastings, then local steps; crosses modes.
 
-    The flow is fitted to the chains by maximum likelihood, one step behind them.
+    The flow is fitted to the chains by maximum likelihood, one step behind them, unless it is to
+    stay as it was.
 
     Args:
         n_steps: rounds of global and local moves per draw.
@@ -37,6 +39,9 @@ class FlowMCMCSampler(MCMC):
             proposed from, and acceptance depends on the tilt alone.
         data_share: share of data in what the flow learns from; above 0 the flow goes on proposing
             modes that the chains have left.
+
+    Raises:
+        SettingError: if a number is out of its range, or a flow is to learn and not to.
 
     Source: Gabrié et al. 2022, algorithm 1; Grenioux et al. 2023 (arXiv:2306.00684).
     """
@@ -57,6 +62,11 @@ class FlowMCMCSampler(MCMC):
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float = 0.0,
     ) -> None:
+        if data_share and not adaptive:
+            raise SettingError(
+                f"data_share is {data_share}, but adaptive is false, so that the flow learns "
+                "nothing: leave out one of them"
+            )
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)

@@ -42,3 +42,10 @@ def test_samplers_that_teach_pass_their_share_on(name):
 def test_without_data_there_is_nothing_of_it_to_learn():
     with pytest.raises(SettingError, match="no batch of data"):
         flow_likelihood_loss(problem_with_flow(), Draw(torch.zeros(4, 2).double(), {}), 0.5)
+
+
+def test_a_flow_that_is_to_stay_as_it_was_learns_from_nothing():
+    sampler = find("flow_mcmc")(adaptive=False)
+    assert sampler.flow_loss(problem_with_flow(), Draw(torch.zeros(4, 2).double(), {})) is None
+    with pytest.raises(SettingError, match=r"data_share is 0\.5, but adaptive is false"):
+        find("flow_mcmc")(adaptive=False, data_share=0.5)
