@@ -23,7 +23,7 @@ class Energy(nn.Module, ABC):
         bound: B, the largest |E|, kept by B tanh(E/B); null for none. A density that tilts a
             normalised base by at most B nats lies within a factor e^{2B} of it everywhere, so that
             nothing runs away, and independent proposals from that base mix at a known rate,
-            ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996, theorem 2.1).
+            ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996).
 
     Raises:
         SettingError: if the bound is not positive.

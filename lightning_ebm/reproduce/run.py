@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,10 +84,20 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
 
 
 def begin_worker() -> None:
-    """Make a worker process use one thread, so that as many run as there are cores."""
+    """Make a worker use one thread, as many run as there are cores, and end with its parent.
+
+    A worker that outlived a killed command would go on with the runs it has been given, in the
+    folders that the next command resumes.
+    """
     import torch
 
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _print_to(descriptor: int) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -90,6 +92,33 @@ def test_metrics_of_a_run_are_numbers_and_the_file_says_how_they_came_about(tmp_
     contents = {"model/kl": 0.5, "run": {"seed": 3}}
     (folder / "metrics.json").write_text(json.dumps(contents))
     assert complete(Run("run", "two_modes.yaml"), tmp_path) == {"model/kl": 0.5}
+
+
+PARENT = """
+import multiprocessing, sys, time
+from lightning_ebm.reproduce.run import begin_worker
+
+def work():
+    begin_worker()
+    print("begun", flush=True)
+    time.sleep(100)
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("spawn").Process(target=work)
+    worker.start()
+    worker.join()
+"""
+
+
+def test_a_worker_ends_when_the_command_is_killed(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout.readline() == "begun\n"
+    parent.kill()
+    # The pipe ends with the last process that holds it, which would sleep on.
+    assert parent.communicate(timeout=30) == ("", None)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
