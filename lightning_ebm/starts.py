@@ -16,9 +16,10 @@ from lightning_ebm.problem import Problem
 class Start(nn.Module, ABC):
     """Where the chains of a draw begin.
 
-    To implement one: write `begin`; if it keeps chains, write `end` and `forget` too, and save
-    them by `get_extra_state` / `set_extra_state`. Chains are plain tensors, never buffers, which
-    DistributedDataParallel would overwrite with those of rank 0.
+    To implement one: write `begin`; if it keeps chains, write `end` and `forget` too, save them by
+    `get_extra_state` / `set_extra_state`, and set `continues = True` if all of them go on. Chains
+    are plain tensors, never buffers, which DistributedDataParallel would overwrite with those of
+    rank 0.
 
     Attributes:
         continues: whether every chain goes on where it was, so that in the long run it forgets

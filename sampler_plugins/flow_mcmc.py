@@ -32,8 +32,8 @@ class FlowMCMCSampler(MCMC):
         n_local: local moves per round.
         local: the local kernel; by default MALA with an adapted step size.
         start: where chains begin; by default they persist, and begin as noise. In many dimensions
-            let them begin from the flow: far outside, where it has next to no density, a chain
-            outweighs all that it proposes, and stays.
+            let them begin from the flow: far outside, where the flow has next to no density, a
+            chain outweighs all that is proposed, and stays.
         adaptive: whether the flow goes on learning, from the chains; if not it stays as it was
             fitted to data. With `model.base=flow` the target then tilts the very flow that is
             proposed from, and acceptance depends on the tilt alone.

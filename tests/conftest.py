@@ -12,7 +12,7 @@ import lightning as L
 import pytest
 import torch
 
-from lightning_ebm import MLP, EBMLightningModule, RealNVP
+from lightning_ebm import MLP, EBMLightningModule, RealNVP, Sampler
 from lightning_ebm.cli import main
 from lightning_ebm.data import KnownDensity, TwoModes
 from lightning_ebm.registry import find
@@ -32,12 +32,12 @@ def small_data() -> Callable[[], KnownDensity]:
 def small_module() -> Callable[..., EBMLightningModule]:
     """Make a small module; keyword arguments replace its settings."""
 
-    def make(sampler: str = "flow_mcmc", **settings: object) -> EBMLightningModule:
+    def make(sampler: str | Sampler = "flow_mcmc", **settings: object) -> EBMLightningModule:
         torch.manual_seed(0)
         settings = {
             "energy": MLP([2], hidden=[16, 16]),
             "flow": RealNVP([2], n_layers=2, hidden=8),
-            "sampler": find(sampler)(),
+            "sampler": find(sampler)() if isinstance(sampler, str) else sampler,
             "flow_pretraining": 3,
             "n_samples": 16,
             "evaluation_draws": 2,

@@ -44,9 +44,8 @@ def test_a_bound_holds_everywhere_and_changes_small_energies_little(name):
     assert bounded(far).abs().max() <= 2
     small = free(images()).detach()
     # tanh u = u - u³/3 + ...
-    assert torch.allclose(
-        bounded(images()), small - small**3 / 12, atol=float(small.abs().max()) ** 4
-    )
+    tolerance = float(small.abs().max()) ** 5 / 100 + 1e-6
+    assert torch.allclose(bounded(images()), small - small**3 / 12, atol=tolerance)
 
 
 def test_a_bounded_tilt_keeps_weights_within_the_factor_it_promises():
@@ -61,6 +60,6 @@ def test_a_bounded_tilt_keeps_weights_within_the_factor_it_promises():
 
 
 @pytest.mark.parametrize("bound", [0.0, -1.0])
-def test_a_bound_that_is_none_is_refused(bound):
+def test_a_bound_that_is_not_positive_is_refused(bound):
     with pytest.raises(SettingError, match=r"bound is .*positive, or null"):
         MLP([2], bound=bound)

@@ -14,7 +14,7 @@ from lightning_ebm import MCMC, Problem, RealNVP
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import HMC, IMH, ISIR, MALA, ULA, Cycle, GradientAscent
-from lightning_ebm.starts import Noise
+from lightning_ebm.starts import Noise, Persistent
 
 KERNELS = {
     "ULA": lambda: ULA(0.2),
@@ -323,8 +323,8 @@ def test_chains_carry_no_graph_of_a_proposal_that_is_being_trained(name):
 
 @pytest.mark.parametrize("kernel", [MALA(0.1), HMC(0.1, 2), Cycle([MALA(0.1), IMH()])])
 def test_a_plain_sampler_is_as_exact_as_its_kernel(kernel):
-    assert MCMC(Noise(), kernel, 1).exact
-    assert not MCMC(Noise(), Cycle([kernel, ULA()]), 1).exact
+    assert MCMC(Persistent(), kernel, 1).exact
+    assert not MCMC(Persistent(), Cycle([kernel, ULA()]), 1).exact
 
 
 @pytest.mark.parametrize("repeats", [[1], [1, -1], [1, 1, 1]])

@@ -40,7 +40,10 @@ class MetricsFile(L.Callback):
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         path = folder / "metrics.json"
         contents = metrics | {"run": _description(folder, trainer, pl_module, list(metrics))}
-        path.write_text(json.dumps(contents, indent=2, default=str) + "\n")
+        # Whole or not at all: who finds the file takes the test for done.
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(contents, indent=2, default=str) + "\n")
+        unfinished.replace(path)
         print(f"Metrics written to {path}")
 
     def _print_remarks(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:

@@ -20,10 +20,10 @@ class Energy(nn.Module, ABC):
 
     Args:
         event_shape: shape of one point.
-        bound: B, the largest |E|, kept by B tanh(E/B); null for none. A density that tilts a
-            normalised base by at most B nats lies within a factor e^{2B} of it everywhere, so that
-            nothing runs away, and independent proposals from that base mix at a known rate,
-            ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996).
+        bound: B, the largest |E|, kept by B tanh(E/B); null for none. At T = 1 a density that
+            tilts a normalised base by at most B nats lies within a factor e^{2B} of it everywhere,
+            so that nothing runs away, and independent proposals from that very base mix at a known
+            rate, ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996).
 
     Raises:
         SettingError: if the bound is not positive.

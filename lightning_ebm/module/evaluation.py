@@ -123,15 +123,16 @@ class EvaluationHooks:
             draws, evaluations = self.fresh_draws(self.n_samples, data)
         learned = self.flow is not None and self.sampler.uses_flow
         module = self.trainer.datamodule
+        problem = self.problem(None, self.evaluated_energy)
         return Evidence(
-            problem=self.problem(None, self.evaluated_energy),
+            problem=problem,
             # Lightning's inference tensors take part in no gradient.
             data=data.clone(),
             draws=[draw.x for draw in draws],
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
             followed=not within_fit and self._follows_chains(),
-            flow=self.flow if learned else self.frozen_flow,
+            flow=problem.flow if learned else self.frozen_flow,
             density=self.known_density,
             labelled=module if hasattr(module, "labelled_points") else None,
             during_fit=within_fit,

@@ -258,6 +258,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
                     self.clips["flow"],
                     self._mean_over_processes,
                 )
+        self.latest_problem = None
         if self.average is not None:
             self.average.update_parameters(self.energy)
         self.mark_random_state()

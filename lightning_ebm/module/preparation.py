@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
 from lightning_ebm.networks import check_energy
 from lightning_ebm.random_state import isolated, seed_process, set_random_state
@@ -95,7 +96,9 @@ class PreparationHooks:
 
     def _refuse_half_precision(self) -> None:
         dtype = next(self.energy.parameters()).dtype
-        if self.sampler.exact and dtype.itemsize < 4:
+        kernels = [part for part in self.sampler.modules() if isinstance(part, Kernel)]
+        decides = self.sampler.exact or any(kernel.exact for kernel in kernels)
+        if decides and dtype.itemsize < 4:
             raise SettingError(
                 f"trainer.precision makes the energy {dtype}, too coarse for "
                 f"{type(self.sampler).__name__} to accept or reject by: use bf16-mixed, 32-true "

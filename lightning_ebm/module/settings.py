@@ -41,6 +41,12 @@ def check_settings(settings: dict[str, Any]) -> None:
         )
     if base == "flow" and flow is None:
         raise SettingError("model.base is 'flow', but model.flow is null: set model.flow")
+    bound = getattr(settings["energy"], "bound", None)
+    if base == "none" and bound is not None:
+        raise SettingError(
+            f"model.energy.bound is {bound}, but model.base is 'none', and over all of space a "
+            "bounded energy has no finite Z: set model.base, or leave out the bound"
+        )
     untrained = sampler.uses_flow and not sampler.teaches_flow
     if (untrained or base == "flow") and settings["flow_pretraining"] < 1:
         reason = f"model.sampler is {name}, which" if untrained else "model.base is 'flow', which"

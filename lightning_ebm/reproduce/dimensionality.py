@@ -57,7 +57,7 @@ class Dimensionality(Experiment):
 
     def draw(self, outcomes: list[Outcome], root: Path) -> Figure:
         """Acceptance, crossings, weight error and KL over dimension."""
-        return draw_curves(
+        figure = draw_curves(
             outcomes,
             over="dimension",
             doublings=True,
@@ -68,6 +68,8 @@ class Dimensionality(Experiment):
                 Curve("model/kl", "KL(data density ‖ model), nats", logarithmic=True),
             ],
         )
+        figure.suptitle("energies tilt a Gaussian in 2 dimensions, the flow above")
+        return figure
 
 
 def _run(arm: str, dimension: int, seed: int, n_steps: int) -> Run:

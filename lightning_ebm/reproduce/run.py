@@ -84,7 +84,7 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
 
 
 def begin_worker() -> None:
-    """Make a worker use one thread, as many run as there are cores, and end with its parent.
+    """Make a worker use one thread, since as many run as there are cores, and end with its parent.
 
     A worker that outlived a killed command would go on with the runs it has been given, in the
     folders that the next command resumes.

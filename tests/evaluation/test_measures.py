@@ -82,7 +82,7 @@ def test_a_flow_that_misses_a_mode_is_said_to():
     figures = Likelihood()(seen)
     assert figures["log_z/trusted"] == 0
     assert figures["log_z/missed_share_of_data"] == pytest.approx(0.2, abs=0.04)
-    assert figures["log_z/unseen_share_at_most"] == 1
+    assert figures["log_z/unseen_share"] == 1
     assert "flow misses mass" in seen.remarks[0]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from lightning_ebm import SettingError
+from lightning_ebm import MLP, SettingError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ from lightning_ebm import SettingError
             "model.base is 'flow', which .*model.flow_pretraining is 0",
         ),
         ({"sampler": "ula", "base": "flow", "flow": None}, "model.base is 'flow', but model.flow"),
+        (
+            {"energy": MLP([2], bound=2.0), "base": "none"},
+            "model.energy.bound is 2.0, but model.base is 'none'",
+        ),
         ({"temperature": 0.0}, "model.temperature is 0.0: it must be positive"),
         ({"base_widening": -1.0}, "model.base_widening is -1.0"),
         ({"n_chains": 0}, "model.n_chains is 0"),

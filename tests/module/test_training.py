@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from lightning_ebm import MLP, EBMLightningModule, RealNVP, SettingError
 from lightning_ebm.data import TwoModes
 from lightning_ebm.registry import find
+from lightning_ebm.starts import Persistent
 
 SAMPLERS = ["ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"]
 
@@ -116,11 +117,14 @@ def test_precision_is_respected_and_chains_stay_precise(
     assert module.sampler.start.bank.dtype == wanted
 
 
-def test_half_precision_weights_are_refused_for_exact_samplers(
-    small_module, small_data, small_trainer
+@pytest.mark.parametrize(
+    "sampler", [find("flow_mcmc")(), find("mala")(start=Persistent(restart=0.1))]
+)
+def test_half_precision_weights_are_refused_where_anything_is_accepted_or_rejected(
+    sampler, small_module, small_data, small_trainer
 ):
     with pytest.raises(SettingError, match=r"trainer.precision .*bf16-mixed"):
-        small_trainer(precision="bf16-true").fit(small_module(), datamodule=small_data())
+        small_trainer(precision="bf16-true").fit(small_module(sampler), datamodule=small_data())
 
 
 def test_extra_flow_updates_move_the_flow_further(small_module, small_data, small_trainer):
@@ -143,8 +147,7 @@ def test_extra_flow_updates_learn_from_data_too_where_the_sampler_asks(
             seen.append(problem.data)
             return super().flow_loss(problem, draw)
 
-    module = small_module("coopflow", flow_updates=2)
-    module.sampler = Teacher(data_share=0.5)
+    module = small_module(Teacher(data_share=0.5), flow_updates=2)
     small_trainer(max_steps=1).fit(module, datamodule=small_data())
     assert len(seen) == 2
     assert torch.equal(*seen)
@@ -167,8 +170,7 @@ def test_a_sampler_that_teaches_nothing_pulls_back_through_the_base_flow_itself(
 def test_a_flow_that_is_not_to_learn_stays_as_it_was_fitted(
     small_module, small_data, small_trainer
 ):
-    module = small_module(sampler="flow_mcmc", base="flow")
-    module.sampler = find("flow_mcmc")(adaptive=False)
+    module = small_module(find("flow_mcmc")(adaptive=False), base="flow")
     small_trainer(max_steps=3).fit(module, datamodule=small_data())
     assert torch.equal(weights(module.flow), weights(module.frozen_flow.flow))
     assert module.problem().proposal is module.problem().log_density.base

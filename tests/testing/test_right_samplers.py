@@ -4,8 +4,9 @@ import pytest
 
 from lightning_ebm.kernels import HMC, MALA, Cycle
 from lightning_ebm.registry import find
+from lightning_ebm.starts import FromFlow, Persistent
 from lightning_ebm.testing import check_kernel, check_sampler
-from lightning_ebm.testing.kit import examine
+from lightning_ebm.testing.kit import examine, run_check
 
 RIGHT = {
     "ula": {},
@@ -30,6 +31,19 @@ def test_a_built_in_sampler_conforms(name):
 
 def test_a_kernel_conforms():
     assert check_kernel(Cycle([HMC(0.1, 3), MALA(0.2)])).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("flow_mcmc", Persistent(FromFlow(), size=1000)),
+        ("nt_ebm", Persistent(size=1000)),
+        ("mala", Persistent(FromFlow())),
+    ],
+)
+def test_chains_of_a_larger_bank_or_from_the_flow_raise_no_false_alarm(name, start):
+    finding = run_check("non-finite rejected", find(name)(start=start), seed=0)
+    assert finding.passed, finding.sentence
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ class Sandwich:
                 figures[f"log_z/{name}_effective_draws"] = estimate.effective_draws
         if self.missed is not None:
             figures["log_z/missed_share_of_data"] = self.missed
-            figures["log_z/unseen_share_at_most"] = self.unseen
+            figures["log_z/unseen_share"] = self.unseen
         return figures
 
 
@@ -102,9 +102,9 @@ def flow_sandwich(
 
     A flow that misses a mode fools all three and their errors: held-out data does not let it. Of
     a region R where none of n draws fell, q(R) ≤ 3/n with 95 % confidence (Hanley and
-    Lippman-Hand 1983), so that at most 3/n · max w/Z of Z lies there. With R where data is heavier
-    than all draws, that is little if weights are bounded, however much data lies there, and
-    without end if a mode is missed.
+    Lippman-Hand 1983), so that at most 3/n · max_R w/Z of Z lies there. With R where data is
+    heavier than all draws, and the largest weight of data for the maximum, that is little if
+    weights are bounded, however much data lies there, and without end if a mode is missed.
 
     Args:
         proposal_weights: log p̃(x)/q(x) at draws of the flow, `(n,)`.
