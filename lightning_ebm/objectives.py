@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -19,3 +20,19 @@ def likelihood_loss(energy_data: Tensor, energy_samples: Tensor) -> Tensor:
 def magnitude_penalty(energy_data: Tensor, energy_samples: Tensor) -> Tensor:
     """Mean E(x⁺)² + mean E(x⁻)², which keeps energies near 0 (Du and Mordatch 2019, eq. 5)."""
     return energy_data.square().mean() + energy_samples.square().mean()
+
+
+def gradient_penalty(energies: Tensor, points: Tensor) -> Tensor:
+    """Squared norms ‖∇E(x)‖² `(n,)`, differentiable in the parameters of the energy.
+
+    A penalty on them flattens the energy wherever there are points, and is blind to what differs
+    from mode to mode by a constant: in the direction h its derivative is 2∇E·∇h, which is 0 where
+    h is the indicator of a mode that nothing joins to others. So it leaves the weights of such
+    modes to the likelihood, which a penalty on E itself does not.
+
+    Args:
+        energies: E(x) `(n,)`, computed from the points.
+        points: x `(n, *event)`, which require gradients.
+    """
+    (gradient,) = torch.autograd.grad(energies.sum(), points, create_graph=True)
+    return gradient.flatten(1).square().sum(1)

@@ -20,7 +20,7 @@ from lightning_ebm.module.evaluation import EvaluationHooks
 from lightning_ebm.module.preparation import PreparationHooks
 from lightning_ebm.module.process_state import ProcessStateHooks
 from lightning_ebm.module.settings import check_settings, save_settings
-from lightning_ebm.objectives import likelihood_loss, magnitude_penalty
+from lightning_ebm.objectives import gradient_penalty, likelihood_loss, magnitude_penalty
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.problem import Problem, Tilt
 from lightning_ebm.sampler import Draw, Sampler
@@ -43,6 +43,8 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
             at T = n²/(2s); give that T here, and n²/2 as the sampler's step size.
         n_chains: negative samples per step and process; by default as many as data in the batch.
         magnitude_penalty: λ in λ (mean E(x⁺)² + mean E(x⁻)²).
+        gradient_penalty: γ in γ (mean ‖∇E(x⁺)‖² + mean ‖∇E(x⁻)‖²), which does not move the weights
+            of modes far apart, as a penalty on the energies themselves does.
         energy_optimizer: of the energy.
         flow_optimizer: of the flow, and of a sampler's own parameters if it has any.
         energy_scheduler: learning-rate scheduler of the energy.
@@ -75,6 +77,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         temperature: float = 1.0,
         n_chains: int | None = None,
         magnitude_penalty: float = 0.0,
+        gradient_penalty: float = 0.0,
         energy_optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
         flow_optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
         energy_scheduler: LRSchedulerCallable | None = None,
@@ -104,6 +107,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         self.temperature = temperature
         self.n_chains = n_chains
         self.magnitude_penalty = magnitude_penalty
+        self.gradient_penalty = gradient_penalty
         self.optimizers_by_network = {"energy": energy_optimizer, "flow": flow_optimizer}
         self.schedulers_by_network = {"energy": energy_scheduler, "flow": flow_scheduler}
         self.scheduler_interval = scheduler_interval
@@ -170,13 +174,16 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         x = self.points(batch)
         problem = self.latest_problem = self.problem(x)
         draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
-        energy_data, energy_samples = energies(self.energy, torch.cat([x, draw.x])).split(
-            [len(x), len(draw.x)]
-        )
+        both, sizes = torch.cat([x, draw.x]), [len(x), len(draw.x)]
+        values = energies(self.energy, both.requires_grad_(self.gradient_penalty > 0))
+        energy_data, energy_samples = values.split(sizes)
         loss = likelihood_loss(energy_data, energy_samples)
         if self.magnitude_penalty:
             penalty = magnitude_penalty(energy_data, energy_samples)
             loss = loss + self.magnitude_penalty * penalty
+        if self.gradient_penalty:
+            steepness = gradient_penalty(values, both).split(sizes)
+            loss = loss + self.gradient_penalty * sum(part.mean() for part in steepness)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss if flow_loss is None else loss + flow_loss
         self._stop_if_diverged(total, energy_data, energy_samples, flow_loss)

@@ -22,6 +22,7 @@ L.seed_everything(3)
 module = EBMLightningModule(
     energy=MLP([2], hidden=[16]), flow=RealNVP([2], n_layers=2, hidden=8),
     sampler=find("flow_mcmc")(), flow_pretraining=2, flow_updates=2,
+    gradient_penalty=0.1,
     energy_optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
 )
 

@@ -28,6 +28,7 @@ from lightning_ebm import MLP, SettingError
         ({"n_chains": 0}, "model.n_chains is 0"),
         ({"flow_updates": 0}, "model.flow_updates is 0"),
         ({"magnitude_penalty": -1.0}, "model.magnitude_penalty is -1.0"),
+        ({"gradient_penalty": -1.0}, "model.gradient_penalty is -1.0"),
         ({"energy_average": 1.0}, "model.energy_average is 1.0"),
         (
             {"energy": nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 1))},

@@ -195,6 +195,19 @@ def test_the_base_flow_is_a_frozen_copy_of_the_pretrained_companion(
     assert not torch.equal(weights(module.flow), kept)
 
 
+def test_a_penalty_on_gradients_flattens_the_energy(small_module, small_data, small_trainer):
+    steepness = {}
+    x = 4 * torch.randn(100, 2)
+    for weight in (0.0, 1.0):
+        module = small_module(
+            gradient_penalty=weight, energy_optimizer=lambda p: torch.optim.Adam(p, lr=1e-2)
+        )
+        small_trainer(max_steps=100).fit(module, datamodule=small_data())
+        values = module.energy(x.requires_grad_())
+        steepness[weight] = torch.autograd.grad(values.sum(), x)[0].norm(dim=1).mean()
+    assert steepness[1.0] < 0.3 * steepness[0.0]
+
+
 def test_temperature_scales_the_energy_of_the_density(small_module, small_data, small_trainer):
     module = small_module(temperature=0.5, base="none")
     small_trainer().fit(module, datamodule=small_data())
