@@ -1,4 +1,4 @@
-"""Weights of modes: of a sample, and how far they are from the truth."""
+"""Weights of modes: of a sample, of weighted draws, and how far they are from the truth."""
 
 from __future__ import annotations
 
@@ -13,6 +13,25 @@ from lightning_ebm.evaluation.known_density import KnownDensity
 def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:
     """Share of the points `(n, *event)` in each mode, `(K,)`, by mean responsibility."""
     return density.responsibilities(x).mean(0)
+
+
+def weighted_mode_weights(log_weights: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of modes by importance sampling, with standard errors.
+
+    With shares w̄ ∝ w that sum to one: m = Σ w̄ᵢ rᵢ, and its variance Σ w̄ᵢ² (rᵢ - m)².
+
+    Args:
+        log_weights: log w of independent draws, `(n,)`.
+        members: r, how far each draw belongs to each mode, `(n, K)`.
+
+    Returns:
+        Weights and standard errors, `(K,)` each. They mean little where few draws carry it all.
+
+    Source: Owen 2013, Monte Carlo theory, methods and examples, section 9.2.
+    """
+    shares, members = log_weights.softmax(0), members.to(log_weights.dtype)
+    weights = shares @ members
+    return weights, (shares.square() @ (members - weights).square()).sqrt()
 
 
 def total_variation(weights: Tensor, truth: Tensor) -> Tensor:

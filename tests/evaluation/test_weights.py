@@ -5,6 +5,7 @@ import torch
 from torch import multiprocessing
 
 from lightning_ebm.data import TwoModes
+from lightning_ebm.evaluation.mode_weights import weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
 
 
@@ -42,6 +43,22 @@ def test_errors_are_those_of_repetitions():
         values.append(value[0])
         errors.append(error[0])
     assert torch.stack(values).std() == pytest.approx(torch.stack(errors).mean().item(), rel=0.15)
+
+
+def test_weighted_draws_know_the_weights_and_their_errors():
+    # Draws from N(0, 1) for the target N(1, 1), whose share above 0 is Φ(1).
+    torch.manual_seed(0)
+    values, errors = [], []
+    for _ in range(300):
+        x = torch.randn(400, dtype=torch.float64)
+        members = torch.stack([x > 0, x <= 0], 1)
+        value, error = weighted_mode_weights(x, members)
+        assert value.sum() == pytest.approx(1)
+        values.append(value[0])
+        errors.append(error[0])
+    values, errors = torch.stack(values), torch.stack(errors)
+    assert values.mean().item() == pytest.approx(0.8413, abs=0.006)
+    assert values.std().item() == pytest.approx(errors.mean().item(), rel=0.15)
 
 
 def test_classes_are_those_the_classifier_says():

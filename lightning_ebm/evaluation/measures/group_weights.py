@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
-from lightning_ebm.evaluation.mode_weights import total_variation
+from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
 
 
@@ -41,7 +41,7 @@ class SampledClassWeights(Measure):
         self.accuracy: Tensor | None = None
 
     def __call__(self, evidence: Evidence) -> Figures:
-        """`samples/class_weight_k` with errors, and `model/class_weight_k` by weighted draws.
+        """`samples/class_weight_k` and `model/class_weight_k`, by weighted draws, with errors.
 
         The latter says how many draws the weights are worth: with few it means nothing.
         """
@@ -55,11 +55,12 @@ class SampledClassWeights(Measure):
         figures["classifier/accuracy"] = self.accuracy
         if evidence.weighted is not None:
             x, log_weights = evidence.weighted
-            shares = log_weights.softmax(0)
-            weights = shares @ metric.membership(x).double()
+            weights, errors = weighted_mode_weights(log_weights, metric.membership(x))
             figures |= _named("model/class_weight", evidence.labels, weights)
+            figures |= _named("model/class_weight_standard_error", evidence.labels, errors)
             figures["model/class_weight_tv"] = total_variation(weights, truth)
-            figures["model/class_weight_effective_draws"] = 1 / shares.square().sum()
+            worth = 1 / log_weights.softmax(0).square().sum()
+            figures["model/class_weight_effective_draws"] = worth
         return figures
 
     def _classifier(self, evidence: Evidence) -> nn.Module:
