@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.log_z import Annealing, WeightedPoints
 from lightning_ebm.evaluation.quadrature import evaluate
-from lightning_ebm.problem import Flow, Problem
+from lightning_ebm.problem import Flow, Problem, Tilt
 
 
 class LabelledData(Protocol):
@@ -91,10 +91,23 @@ class Evidence:
         if self.flow is not None:
             with torch.no_grad():
                 x, log_q = self.flow.sample(self.n_weighted)
-            return WeightedPoints(x, evaluate(self.problem.log_density, x) - log_q.double())
+            return WeightedPoints(x, self.log_weights(x, log_q))
         if self.annealing is not None:
             return self.annealing.forward(self.annealing_chains)
         return None
+
+    def log_weights(self, x: Tensor, log_q: Tensor | None = None) -> Tensor:
+        """Log p̃(x)/q(x) `(n,)`, q the flow; the tilt alone where the model tilts this very flow.
+
+        Args:
+            x: points `(n, *event)`.
+            log_q: log q at them, where it is known.
+        """
+        density = self.problem.log_density
+        if isinstance(density, Tilt) and density.base is self.flow:
+            return evaluate(density.tilt, x)
+        log_q = evaluate(self.flow.log_prob, x) if log_q is None else log_q.double()
+        return evaluate(density, x) - log_q
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

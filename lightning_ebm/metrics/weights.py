@@ -90,6 +90,7 @@ class ClassWeights(MembershipWeights):
     def __init__(self, classifier: Callable[[Tensor], Tensor], n_classes: int) -> None:
         @torch.no_grad()
         def membership(x: Tensor) -> Tensor:
-            return torch.nn.functional.one_hot(classifier(x).argmax(1), n_classes)
+            classes = torch.cat([classifier(part).argmax(1) for part in x.split(1024)])
+            return torch.nn.functional.one_hot(classes, n_classes)
 
         super().__init__(membership, n_classes)

@@ -122,6 +122,7 @@ class EvaluationHooks:
         else:
             draws, evaluations = self.fresh_draws(self.n_samples, data)
         learned = self.flow is not None and self.sampler.uses_flow
+        base_flow = self.frozen_flow.flow if self.frozen_flow is not None else None
         module = self.trainer.datamodule
         problem = self.problem(None, self.evaluated_energy)
         return Evidence(
@@ -132,12 +133,12 @@ class EvaluationHooks:
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
             followed=not within_fit and self._follows_chains(),
-            flow=problem.flow if learned else self.frozen_flow,
+            flow=problem.flow if learned else base_flow,
             density=self.known_density,
             labelled=module if hasattr(module, "labelled_points") else None,
             during_fit=within_fit,
             resolution=resolution,
-            n_weighted=self.log_z_draws,
+            n_weighted=max(1, self.log_z_draws // (10 if within_fit else 1)),
             annealing_steps=self.annealing_steps,
         )
 

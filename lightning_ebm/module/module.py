@@ -58,7 +58,8 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         flow_updates: flow steps per energy step, on the same draw.
         n_samples: fresh samples that test and predict draw.
         evaluation_draws: draws of the sampler that a fresh chain runs through.
-        log_z_draws: draws of the flow from which test and validation estimate log Z.
+        log_z_draws: draws of the flow from which test and validation estimate log Z; a tenth of
+            them while training waits.
         annealing_steps: where no flow has learned, steps of the annealed path from which test
             and validate estimate log Z; 0 for no estimate.
         measures: what is measured in validation and test; by default all that applies.

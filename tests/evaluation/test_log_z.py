@@ -150,6 +150,21 @@ def test_data_that_the_model_makes_too_little_of_does_not_speak_against_a_bounde
     assert sandwich.log_z == pytest.approx(math.log(math.cosh(2)), abs=0.05)
 
 
+def test_one_odd_point_of_the_data_does_not_decide_what_may_be_unseen():
+    """.98 N(0, 1) + .02 N(0, 1 | x > 4): in R weights are 632, and 3/n · 632 bounds p(R) = .02."""
+    inside = math.log(0.98 + 0.02 / 3.167e-5)
+    proposal = torch.full((10_000,), math.log(0.98), dtype=torch.float64)
+    data = torch.full((1000,), math.log(0.98), dtype=torch.float64)
+    data[:20] = inside
+    expected = 3e-4 * math.exp(inside) / 0.98
+    assert 0.02 < expected < 0.25
+    assert flow_sandwich(proposal, data_weights=data).unseen == pytest.approx(expected)
+    data[0] = 30.0
+    assert flow_sandwich(proposal, data_weights=data).unseen == pytest.approx(expected / 0.9)
+    data[:20] = 30.0
+    assert flow_sandwich(proposal, data_weights=data).unseen == 1
+
+
 def test_a_good_proposal_is_trusted_and_the_interval_holds_the_answer():
     torch.manual_seed(0)
     target, proposal = PAIRS["mixture in 2 dimensions"]

@@ -21,6 +21,7 @@ from lightning_ebm.evaluation.measures import (
     SampledModeWeights,
     default_measures,
 )
+from lightning_ebm.problem import Tilt
 
 WIDE = GaussianMixture([1.0], [[0.0, 0.0]], [[[4.0, 0.0], [0.0, 2.0]]])
 
@@ -84,6 +85,26 @@ def test_a_flow_that_misses_a_mode_is_said_to():
     assert figures["log_z/missed_share_of_data"] == pytest.approx(0.2, abs=0.04)
     assert figures["log_z/unseen_share"] == 1
     assert "flow misses mass" in seen.remarks[0]
+
+
+def test_a_tilt_of_the_very_flow_is_weighed_without_evaluating_it():
+    class Counted(Blind):
+        evaluated = 0
+
+        def log_prob(self, x):
+            Counted.evaluated += len(x)
+            return self.density.log_prob(x)
+
+    def tilt(x):
+        return x.sin().sum(1)
+
+    flow = Counted()
+    model = Problem(Tilt(tilt, flow), (2,), reference=WIDE)
+    seen = evidence(problem=model, flow=flow)
+    assert torch.equal(seen.weighted.log_weights, tilt(seen.weighted.x).double())
+    assert Counted.evaluated == 0
+    other = evidence(problem=model, flow=Blind())
+    torch.testing.assert_close(other.log_weights(seen.data), seen.log_weights(seen.data))
 
 
 def test_chains_that_stay_are_said_not_to_agree():

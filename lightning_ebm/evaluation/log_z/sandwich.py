@@ -20,9 +20,9 @@ FEW_DRAWS = 50
 TOLERANCE = 0.1
 """Nats between lower end and bridge, twice the bridge's error included, that are still trusted."""
 MISSED = 0.01
-"""Share of held-out data heavier than every draw of the proposal that is still trusted."""
+"""Share of held-out data, the heaviest, that may be heavier than every draw of the proposal."""
 UNSEEN = 0.05
-"""Share of Z that may lie where such data is and no draw was, and is still trusted."""
+"""Share of Z that may lie where that much data is and no draw was, and is still trusted."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Sandwich:
         upper: from draws of the model, if there are any.
         between: bridge sampling, where both ends allow it.
         missed: share of held-out data with more weight than any draw of the proposal.
-        unseen: how much of Z, as a share, may lie where such data is; see `flow_sandwich`.
+        unseen: how much of Z, as a share, may lie where the heaviest data is and no draw is; see
+            `flow_sandwich`.
         proposal: what the proposal is called in the verdict.
         remarks: what speaks against trusting it.
     """
@@ -100,11 +101,12 @@ def flow_sandwich(
 ) -> Sandwich:
     """Importance sampling from a flow below, reverse above, the bridge between.
 
-    A flow that misses a mode fools all three and their errors: held-out data does not let it. Of
-    a region R where none of n draws fell, q(R) ≤ 3/n with 95 % confidence (Hanley and
-    Lippman-Hand 1983), so that at most 3/n · max_R w/Z of Z lies there. With R where data is
-    heavier than all draws, and the largest weight of data for the maximum, that is little if
-    weights are bounded, however much data lies there, and without end if a mode is missed.
+    A flow that misses a mode fools all three and their errors: held-out data does not let it. Let
+    R be where weights are as large as those of the heaviest hundredth of held-out data. If none of
+    n draws fell there, q(R) ≤ 3/n with 95 % confidence (Hanley and Lippman-Hand 1983); and since
+    q(R) = p(R) E[Z/w | R], p the model, a share p(R) ≤ 3/n / E[Z/w | R] of Z lies there. With that
+    data standing for the model's own points in R, this is little if weights are bounded, however
+    much data lies there, and without end if a mode is missed.
 
     Args:
         proposal_weights: log p̃(x)/q(x) at draws of the flow, `(n,)`.
@@ -120,8 +122,7 @@ def flow_sandwich(
     remarks = []
     if data_weights is not None:
         missed = float((data_weights > proposal_weights.max()).double().mean())
-        largest = float(data_weights.max() - lower.value)
-        unseen = min(1.0, 3 / len(proposal_weights) * math.exp(min(largest, 700.0)))
+        unseen = _unseen(data_weights, lower.value, len(proposal_weights))
         if missed > MISSED and unseen > UNSEEN:
             remarks.append(
                 f"flow misses mass: {missed:.1%} of held-out data has more weight than any of "
@@ -146,6 +147,12 @@ def annealed_sandwich(forward_weights: Tensor, backward_weights: Tensor) -> Sand
     between = bridge_sampling(forward_weights, backward_weights)
     remarks = _doubts(lower, upper, between, "annealing")
     return Sandwich(lower, upper, between, proposal="annealing", remarks=remarks)
+
+
+def _unseen(data_weights: Tensor, log_z: float, n: int) -> float:
+    heaviest = data_weights.topk(math.ceil(MISSED * len(data_weights))).values.double()
+    inverse = (log_z - heaviest).logsumexp(0) - math.log(len(heaviest))
+    return min(1.0, 3 / n * math.exp(min(-float(inverse), 700.0)))
 
 
 def _doubts(

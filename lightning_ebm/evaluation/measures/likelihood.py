@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import Sandwich, annealed_sandwich, flow_sandwich
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
@@ -35,15 +33,12 @@ class Likelihood(Measure):
 
 
 def _with_flow(evidence: Evidence) -> Sandwich:
-    def log_weights_at(x: Tensor) -> Tensor:
-        return evaluate(evidence.problem.log_density, x) - evaluate(evidence.flow.log_prob, x)
-
     settled = evidence.settled
     return flow_sandwich(
         evidence.weighted.log_weights,
-        log_weights_at(settled.flatten(0, 1)),
+        evidence.log_weights(settled.flatten(0, 1)),
         chains=settled.shape[1],
-        data_weights=log_weights_at(evidence.data),
+        data_weights=evidence.log_weights(evidence.data),
     )
 
 
