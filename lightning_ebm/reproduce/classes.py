@@ -30,6 +30,7 @@ DIGITS: dict[str, tuple[list[int], list[int]]] = {
 }
 """Classes kept and their relative weights."""
 COLUMNS = {
+    "weight error of the flow": "flow/class_weight_tv",
     "weight error of samples": "samples/class_weight_tv",
     "effective draws of samples": "samples/class_weight_effective_draws",
     "weight error of the model": "model/class_weight_tv",
@@ -61,11 +62,13 @@ class Classes(Experiment):
         ]
 
     def draw(self, outcomes: list[Outcome], root: Path) -> Figure:
-        """The weight of each class among each sampler's samples, beside the truth."""
+        """The weight of each class in samples and in the model, by sampler, beside the truth."""
         drawn = list(dict.fromkeys(str(outcome.run.labels["digits"]) for outcome in outcomes))
-        figure = Figure(figsize=(9, 3.5 * len(drawn)), layout="constrained")
-        for panel, digits in zip(figure.subplots(len(drawn), squeeze=False), drawn, strict=True):
-            _draw_weights(panel[0], digits, outcomes)
+        figure = Figure(figsize=(13, 3.5 * len(drawn)), layout="constrained")
+        rows = figure.subplots(len(drawn), 2, squeeze=False, sharey="row")
+        for (samples, model), digits in zip(rows, drawn, strict=True):
+            _draw_weights(samples, digits, outcomes, "samples")
+            _draw_weights(model, digits, outcomes, "model")
         return figure
 
     def _run(self, digits: str, sampler: str, seed: int, *, quick: bool) -> Run:
@@ -85,7 +88,7 @@ class Classes(Experiment):
         return Run(name, "mnist_unbalanced.yaml", settings, labels)
 
 
-def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome]) -> None:
+def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome], owner: str) -> None:
     classes, weights = DIGITS[digits]
     places = range(len(classes))
     width = 0.8 / (len(SAMPLERS) + 1)
@@ -100,9 +103,10 @@ def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome]) -> None:
         ]
         if found:
             heights = [
-                mean(m[f"samples/class_weight_{label}"] for m in found) for label in classes
+                mean(m[f"{owner}/class_weight_{label}"] for m in found) for label in classes
             ]
             panel.bar([i + k * width for i in places], heights, width, label=sampler)
     panel.set_xticks([i + 0.4 for i in places], classes)
-    panel.set(title=digits, ylabel="weight in fresh samples")
-    panel.legend(ncols=len(SAMPLERS) + 1, fontsize="small")
+    kind = {"samples": "fresh samples", "model": "the model, by weighted draws"}[owner]
+    panel.set(title=f"{digits}: {kind}", ylabel="weight")
+    panel.legend(ncols=2, fontsize="small")

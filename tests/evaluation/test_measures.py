@@ -163,6 +163,35 @@ def test_class_weights_of_images(digits):
     assert "model/class_weight_3" not in figures
 
 
+def test_class_weights_of_flow_and_model_are_told_apart():
+    """N(0, 1) tilted by log 3 above 0: that class weighs .5 in the flow and .75 in the model."""
+
+    class Signs(nn.Module):
+        def forward(self, x):
+            return torch.cat([x, -x], 1)
+
+    class Labelled:
+        kept_classes, class_proportions = (3, 1), torch.tensor([0.7, 0.3])
+
+        def labelled_points(self, n):
+            x = torch.randn(n, 1)
+            return x, (x[:, 0] < 0).long()
+
+    torch.manual_seed(0)
+    flow = GaussianMixture([1.0], [[0.0]], [[[1.0]]])
+    model = Tilt(lambda x: math.log(3) * (x[:, 0] > 0), flow)
+    x = torch.randn(500, 1).double()
+    problem = Problem(model, (1,), reference=flow)
+    seen = Evidence(problem, x, [x] * 4, flow=flow, labelled=Labelled())
+    figures = SampledClassWeights(Signs())(seen)
+    assert figures["flow/class_weight_3"] == pytest.approx(0.5, abs=0.02)
+    assert figures["flow/class_weight_tv"] == pytest.approx(0.2, abs=0.02)
+    error = figures["model/class_weight_standard_error_3"].item()
+    assert 0.003 < error < 0.006
+    assert figures["model/class_weight_3"] == pytest.approx(0.75, abs=3 * error)
+    assert figures["model/class_weight_tv"] == pytest.approx(0.05, abs=3 * error)
+
+
 def test_bits_per_dimension_of_the_uniform_density(digits):
     x, _ = digits.labelled_points(5)
     # Uniform on [-1, 1] has density 1/2 per pixel, and says nothing of 17 levels.

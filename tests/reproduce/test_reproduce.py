@@ -134,7 +134,7 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
                 *experiment.columns.values(),
                 "model/kl",
                 "model/mode_weight_tv",
-                *(f"samples/class_weight_{k}" for k in range(10)),
+                *(f"{o}/class_weight_{k}" for o in ("samples", "model") for k in range(10)),
             ],
             0.5,
         )

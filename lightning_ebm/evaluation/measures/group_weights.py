@@ -43,7 +43,9 @@ class SampledClassWeights(Measure):
     def __call__(self, evidence: Evidence) -> Figures:
         """`samples/class_weight_k` and `model/class_weight_k`, by weighted draws, with errors.
 
-        The latter says how many draws the weights are worth: with few it means nothing.
+        The latter says how many draws the weights are worth: with few it means nothing. Beside
+        them `flow/class_weight_k`, those that a sampler is left with if its chains begin as draws
+        of the flow and never cross.
         """
         if evidence.labelled is None or not evidence.draws:
             return {}
@@ -55,7 +57,12 @@ class SampledClassWeights(Measure):
         figures["classifier/accuracy"] = self.accuracy
         if evidence.weighted is not None:
             x, log_weights = evidence.weighted
-            weights, errors = weighted_mode_weights(log_weights, metric.membership(x))
+            members = metric.membership(x)
+            if evidence.flow is not None:
+                unweighted = members.double().mean(0)
+                figures |= _named("flow/class_weight", evidence.labels, unweighted)
+                figures["flow/class_weight_tv"] = total_variation(unweighted, truth)
+            weights, errors = weighted_mode_weights(log_weights, members)
             figures |= _named("model/class_weight", evidence.labels, weights)
             figures |= _named("model/class_weight_standard_error", evidence.labels, errors)
             figures["model/class_weight_tv"] = total_variation(weights, truth)
