@@ -82,7 +82,12 @@ class Classes(Experiment):
             "model.sampler": SAMPLERS[sampler],
         }
         if quick:
-            settings |= {"trainer.max_steps": 20, "model.flow_pretraining": 20}
+            settings |= {
+                "trainer.max_steps": 20,
+                "model.flow_pretraining": 20,
+                "model.evaluation_draws": 4,
+                "model.log_z_draws": 1000,
+            }
         name = f"{digits.replace(' ', '_')}/{sampler}/seed_{seed}"
         labels = {"digits": digits, "sampler": sampler, "seed": seed}
         return Run(name, "mnist_unbalanced.yaml", settings, labels)
