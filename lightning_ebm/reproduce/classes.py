@@ -29,6 +29,8 @@ DIGITS: dict[str, tuple[list[int], list[int]]] = {
     "all ten": (list(range(10)), list(range(1, 11))),
 }
 """Classes kept and their relative weights."""
+FLOW_PRETRAINING = {"0 and 1": 1000, "all ten": 3000}
+"""Steps that the flow gets, in proportion to the images that there are to learn."""
 COLUMNS = {
     "weight error of the flow": "flow/class_weight_tv",
     "weight error of samples": "samples/class_weight_tv",
@@ -80,6 +82,7 @@ class Classes(Experiment):
             "data.seed": seed,
             "seed_everything": seed,
             "model.sampler": SAMPLERS[sampler],
+            "model.flow_pretraining": FLOW_PRETRAINING[digits],
         }
         if quick:
             settings |= {
