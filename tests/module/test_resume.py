@@ -109,6 +109,22 @@ def test_validation_test_and_predict_sample_under_inference_mode(
     assert_equal(everything(module), before)
 
 
+def test_training_waits_for_a_tenth_of_the_draws(
+    small_module, small_data, small_trainer, monkeypatch
+):
+    module, asked = small_module(log_z_draws=200), []
+    sample = type(module.flow).sample
+    monkeypatch.setattr(
+        type(module.flow), "sample", lambda flow, n: asked.append(n) or sample(flow, n)
+    )
+    trainer = small_trainer(limit_val_batches=1.0, max_epochs=1, max_steps=-1)
+    trainer.fit(module, datamodule=small_data())
+    assert 20 in asked
+    assert 200 not in asked
+    trainer.test(module, datamodule=small_data(), verbose=False)
+    assert 200 in asked
+
+
 def test_predictions_differ_between_batches(small_module, small_data, small_trainer):
     module = small_module(n_chains=8)
     trainer = small_trainer()
