@@ -8,6 +8,7 @@ from statistics import mean
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lightning_ebm.evaluation.log_z import FEW_DRAWS
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
 from lightning_ebm.reproduce.run import Run
 
@@ -64,13 +65,17 @@ class Classes(Experiment):
         ]
 
     def draw(self, outcomes: list[Outcome], root: Path) -> Figure:
-        """The weight of each class in samples and in the model, by sampler, beside the truth."""
+        """The weight of each class in samples and in the model, by sampler, beside the truth.
+
+        A model whose weights rest on next to no draws has no bars.
+        """
         drawn = list(dict.fromkeys(str(outcome.run.labels["digits"]) for outcome in outcomes))
         figure = Figure(figsize=(13, 3.5 * len(drawn)), layout="constrained")
         rows = figure.subplots(len(drawn), 2, squeeze=False, sharey="row")
         for (samples, model), digits in zip(rows, drawn, strict=True):
             _draw_weights(samples, digits, outcomes, "samples")
             _draw_weights(model, digits, outcomes, "model")
+        rows[0, 0].legend(loc="upper left", ncols=2, fontsize="small")
         return figure
 
     def _run(self, digits: str, sampler: str, seed: int, *, quick: bool) -> Run:
@@ -110,13 +115,14 @@ def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome], owner: str)
             for outcome in outcomes
             if outcome.metrics is not None
             and (outcome.run.labels["digits"], outcome.run.labels["sampler"]) == (digits, sampler)
+            and outcome.metrics[f"{owner}/class_weight_effective_draws"] >= FEW_DRAWS
         ]
         if found:
             heights = [
                 mean(m[f"{owner}/class_weight_{label}"] for m in found) for label in classes
             ]
-            panel.bar([i + k * width for i in places], heights, width, label=sampler)
+            left = [i + k * width for i in places]
+            panel.bar(left, heights, width, color=f"C{k - 1}", label=sampler)
     panel.set_xticks([i + 0.4 for i in places], classes)
     kind = {"samples": "fresh samples", "model": "the model, by weighted draws"}[owner]
     panel.set(title=f"{digits}: {kind}", ylabel="weight")
-    panel.legend(ncols=2, fontsize="small")

@@ -138,6 +138,7 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
             ],
             0.5,
         )
+        figures |= {f"{o}/class_weight_effective_draws": 100.0 for o in ("samples", "model")}
         outcomes = [Outcome(run, figures) for run in runs]
         outcomes[-1] = Outcome(runs[-1], None)
         assert experiment.draw(outcomes, None).axes

@@ -7,9 +7,15 @@ from lightning_ebm.evaluation.log_z.importance import (
     importance_sampling,
     reverse_importance_sampling,
 )
-from lightning_ebm.evaluation.log_z.sandwich import Sandwich, annealed_sandwich, flow_sandwich
+from lightning_ebm.evaluation.log_z.sandwich import (
+    FEW_DRAWS,
+    Sandwich,
+    annealed_sandwich,
+    flow_sandwich,
+)
 
 __all__ = [
+    "FEW_DRAWS",
     "Annealing",
     "Estimate",
     "Sandwich",
