@@ -49,11 +49,9 @@ def _network(shape: torch.Size, n_classes: int) -> nn.Module:
     layers: list[nn.Module] = []
     channels, side = shape[0], min(shape[1:])
     for width in (16, 32):
-        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.SiLU()]
-        channels = width
-        if side >= 4:
-            layers.append(nn.AvgPool2d(2))
-            side //= 2
+        stride = 2 if side >= 4 else 1
+        layers += [nn.Conv2d(channels, width, 3, stride=stride, padding=1), nn.SiLU()]
+        channels, side = width, side // stride
     layers += [nn.Flatten(), nn.LazyLinear(64), nn.SiLU(), nn.Linear(64, n_classes)]
     network = nn.Sequential(*layers)
     network(torch.zeros(1, *shape))

@@ -88,6 +88,7 @@ class Classes(Experiment):
             "seed_everything": seed,
             "model.sampler": SAMPLERS[sampler],
             "model.flow_pretraining": FLOW_PRETRAINING[digits],
+            "model.log_z_draws": 50_000,
             # A draw of flow_mcmc is two moves, one of the others ten, or as many gradients.
             "model.evaluation_draws": 60 if sampler == "flow_mcmc" else 20,
         }
