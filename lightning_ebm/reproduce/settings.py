@@ -37,7 +37,8 @@ def known_run(
         density: name of a density, or its class path and options.
         sampler: the same of a sampler.
         seed: of the run and of its data.
-        n_steps: training steps.
+        n_steps: training steps, a multiple of five: so often a run is saved, lastly at its end,
+            and not with every one of its short epochs, which takes time.
         labels: for the table.
         settings: further settings.
     """
@@ -50,6 +51,7 @@ def known_run(
             "data.seed": seed,
             "seed_everything": seed,
             "trainer.max_steps": n_steps,
+            "checkpoint.every_n_train_steps": n_steps // 5,
             "model.energy_scheduler.init_args.T_max": n_steps,
         }
         | (settings or {}),

@@ -128,6 +128,9 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
     assert len({run.name for run in runs}) == len(runs)
     assert {label for run in runs for label in experiment.groups} <= runs[0].labels.keys()
     assert len(experiment.runs(2, quick=True)) < len(runs)
+    for run in [*runs, *experiment.runs(2, quick=True)]:
+        saved = run.settings.get("checkpoint.every_n_train_steps", 1)
+        assert run.settings.get("trainer.max_steps", 0) % saved == 0, "or the end is not saved"
     if name != "motivating":
         figures = dict.fromkeys(
             [
