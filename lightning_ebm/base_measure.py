@@ -75,11 +75,3 @@ class FrozenFlow(nn.Module):
     def take(self, flow: Flow) -> None:
         """Become a copy of the flow as it is now."""
         self.flow.load_state_dict(flow.state_dict())
-
-    def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n points with their log-densities."""
-        return self.flow.sample(n)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log-density `(n,)` of points."""
-        return self.flow.log_prob(x)

@@ -22,17 +22,18 @@ def magnitude_penalty(energy_data: Tensor, energy_samples: Tensor) -> Tensor:
     return energy_data.square().mean() + energy_samples.square().mean()
 
 
-def gradient_penalty(energies: Tensor, points: Tensor) -> Tensor:
-    """Squared norms ‖∇E(x)‖² `(n,)`, differentiable in the parameters of the energy.
+def gradient_penalty(energies: Tensor, data: Tensor, samples: Tensor) -> Tensor:
+    """Mean ‖∇E(x⁺)‖² + mean ‖∇E(x⁻)‖², differentiable in the parameters of the energy.
 
-    A penalty on them flattens the energy wherever there are points, and is blind to what differs
-    from mode to mode by a constant: in the direction h its derivative is 2∇E·∇h, which is 0 where
-    h is the indicator of a mode that nothing joins to others. So it leaves the weights of such
+    It flattens the energy wherever there are points, and is blind to what differs from mode to
+    mode by a constant: in the direction h its derivative is a mean of 2∇E·∇h, which is 0 where h
+    is the indicator of a mode that nothing joins to others. So it leaves the weights of such
     modes to the likelihood, which a penalty on E itself does not.
 
     Args:
-        energies: E(x) `(n,)`, computed from the points.
-        points: x `(n, *event)`, which require gradients.
+        energies: E at data and samples, one after the other, computed from them.
+        data: x⁺ `(n, *event)`, which require gradients.
+        samples: x⁻ `(m, *event)`, likewise.
     """
-    (gradient,) = torch.autograd.grad(energies.sum(), points, create_graph=True)
-    return gradient.flatten(1).square().sum(1)
+    gradients = torch.autograd.grad(energies.sum(), (data, samples), create_graph=True)
+    return sum(gradient.flatten(1).square().sum(1).mean() for gradient in gradients)

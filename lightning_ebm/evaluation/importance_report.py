@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from lightning_ebm.evaluation.known_density import KnownDensity
-from lightning_ebm.evaluation.mode_weights import total_variation
+from lightning_ebm.evaluation.log_z import importance_sampling
+from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate
 
 
@@ -32,21 +33,21 @@ def importance_report(
         n: draws of the truth.
 
     Returns:
-        The keys of `density_report` that make sense here, and `model/truth_ess`, the effective
-        share of the n draws, (Σw)²/(n Σw²).
+        The keys of `density_report` that make sense here; the standard error of each weight; and
+        `model/truth_ess`, the effective share of the n draws, (Σw)²/(n Σw²).
     """
     x = density.sample(n).to(test)
     log_weights = evaluate(log_density, x) - evaluate(density.log_prob, x)
-    log_z = log_weights.logsumexp(0) - torch.tensor(float(n), dtype=torch.float64).log()
-    shares = log_weights.softmax(0)
-    weights = shares @ density.responsibilities(x).double()
+    log_z, _, effective_draws = importance_sampling(log_weights)
+    weights, errors = weighted_mode_weights(log_weights, density.responsibilities(x))
     report = {
         "model/log_z": log_z,
         "model/kl": log_z - log_weights.mean(),
         "model/mode_weight_tv": total_variation(weights, density.mode_weights),
-        "model/truth_ess": 1 / (n * shares.square().sum()),
+        "model/truth_ess": effective_draws / n,
         "test/nll": log_z - evaluate(log_density, test).mean(),
         "test/nll_of_truth": -evaluate(density.log_prob, test).mean(),
     }
     report |= {f"model/mode_weight_{k}": weight for k, weight in enumerate(weights)}
+    report |= {f"model/mode_weight_standard_error_{k}": error for k, error in enumerate(errors)}
     return {key: float(value) for key, value in report.items()}

@@ -122,7 +122,6 @@ class EvaluationHooks:
         else:
             draws, evaluations = self.fresh_draws(self.n_samples, data)
         learned = self.flow is not None and self.sampler.uses_flow
-        base_flow = self.frozen_flow.flow if self.frozen_flow is not None else None
         module = self.trainer.datamodule
         problem = self.problem(None, self.evaluated_energy)
         return Evidence(
@@ -133,7 +132,7 @@ class EvaluationHooks:
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
             followed=not within_fit and self._follows_chains(),
-            flow=problem.flow if learned else base_flow,
+            flow=problem.flow if learned else self.base_flow,
             density=self.known_density,
             labelled=module if hasattr(module, "labelled_points") else None,
             during_fit=within_fit,

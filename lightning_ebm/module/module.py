@@ -9,24 +9,24 @@ import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
-from lightning_ebm.module.companion import flow_step
 from lightning_ebm.module.evaluation import EvaluationHooks
+from lightning_ebm.module.optimization import OptimizationHooks, moving_average
 from lightning_ebm.module.preparation import PreparationHooks
 from lightning_ebm.module.process_state import ProcessStateHooks
 from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.objectives import gradient_penalty, likelihood_loss, magnitude_penalty
-from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.problem import Problem, Tilt
 from lightning_ebm.sampler import Draw, Sampler
 
 
-class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule):
+class EBMLightningModule(
+    PreparationHooks, OptimizationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule
+):
     """An energy-based model p(x) ∝ exp(-E(x)/T) b(x), trained by maximum likelihood.
 
     Each step draws x⁻ from the model with the sampler, descends mean E(x⁺) - mean E(x⁻) in the
@@ -120,13 +120,18 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         self.log_z_draws = log_z_draws
         self.annealing_steps = annealing_steps
         self.measures = default_measures() if measures is None else measures
-        self.average = None if energy_average is None else _moving_average(energy, energy_average)
+        self.average = None if energy_average is None else moving_average(energy, energy_average)
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
         self.latest_problem: Problem | None = None
         self.latest_draw: Draw | None = None
         self.remarks = []
+
+    @property
+    def base_flow(self) -> Flow | None:
+        """The flow that the energy tilts, if it tilts one."""
+        return None if self.frozen_flow is None else self.frozen_flow.flow
 
     def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
         """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.
@@ -143,7 +148,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
 
         if self.base is None:
             return tilt
-        return Tilt(tilt, self.frozen_flow.flow if self.frozen_flow is not None else self.base)
+        return Tilt(tilt, self.base_flow or self.base)
 
     def problem(self, data: Tensor | None = None, energy: nn.Module | None = None) -> Problem:
         """What a sampler is asked to sample.
@@ -153,8 +158,7 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         """
         energy = energy or self.energy
         networks = [energy, self.flow, self.frozen_flow]
-        untaught = self.frozen_flow is not None and not self.sampler.teaches_flow
-        flow = self.frozen_flow.flow if untaught else self.flow
+        flow = self.flow if self.sampler.teaches_flow else self.base_flow or self.flow
         return Problem(
             log_density=self._log_density(energy),
             event_shape=tuple(self.reference.mean.shape),
@@ -175,16 +179,16 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
         x = self.points(batch)
         problem = self.latest_problem = self.problem(x)
         draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
-        both, sizes = torch.cat([x, draw.x]), [len(x), len(draw.x)]
-        values = energies(self.energy, both.requires_grad_(self.gradient_penalty > 0))
-        energy_data, energy_samples = values.split(sizes)
+        steep = self.gradient_penalty > 0
+        both = [points.detach().requires_grad_(steep) for points in (x, draw.x)]
+        values = energies(self.energy, torch.cat(both))
+        energy_data, energy_samples = values.split([len(x), len(draw.x)])
         loss = likelihood_loss(energy_data, energy_samples)
         if self.magnitude_penalty:
             penalty = magnitude_penalty(energy_data, energy_samples)
             loss = loss + self.magnitude_penalty * penalty
         if self.gradient_penalty:
-            steepness = gradient_penalty(values, both).split(sizes)
-            loss = loss + self.gradient_penalty * sum(part.mean() for part in steepness)
+            loss = loss + self.gradient_penalty * gradient_penalty(values, *both)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss if flow_loss is None else loss + flow_loss
         self._stop_if_diverged(total, energy_data, energy_samples, flow_loss)
@@ -199,83 +203,6 @@ class EBMLightningModule(PreparationHooks, ProcessStateHooks, EvaluationHooks, L
                 scalars["loss/flow"] = flow_loss
             self.log_dict({k: v.detach().float() for k, v in scalars.items()}, sync_dist=True)
         return total
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """One optimizer object that holds one per network, and their schedulers likewise."""
-        learners = {"energy": [p for p in self.energy.parameters() if p.requires_grad]}
-        if self.sampler.teaches_flow:
-            modules = [m for m in (self.flow, self.sampler) if m is not None]
-            learners["flow"] = [p for m in modules for p in m.parameters() if p.requires_grad]
-        optimizers = {k: self.optimizers_by_network[k](p) for k, p in learners.items()}
-        schedulers = {
-            name: self.schedulers_by_network[name](optimizer)
-            for name, optimizer in optimizers.items()
-            if self.schedulers_by_network[name] is not None
-        }
-        joint = JointOptimizer(optimizers)
-        if not schedulers:
-            return {"optimizer": joint}
-        scheduler = JointScheduler(joint, schedulers)
-        return {
-            "optimizer": joint,
-            "lr_scheduler": {"scheduler": scheduler, "interval": self.scheduler_interval},
-        }
-
-    def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
-        """Step both networks' schedulers."""
-        scheduler.step(self.trainer.callback_metrics)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: JointOptimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip each network by itself, so that neither's gradient shrinks the other's."""
-        for name, part in _joint(optimizer).optimizers.items():
-            limit = self.clips[name] if self.clips[name] is not None else gradient_clip_val
-            if limit is not None:
-                self.trainer.precision_plugin.clip_gradients(
-                    part, limit, gradient_clip_algorithm or "norm"
-                )
-
-    def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
-        """Log each network's gradient norm, before clipping."""
-        if self._logs_this_step():
-            for name, part in _joint(optimizer).optimizers.items():
-                gradients = [
-                    p.grad for g in part.param_groups for p in g["params"] if p.grad is not None
-                ]
-                self.log(f"gradient_norm/{name}", nn.utils.get_total_norm(gradients))
-                self.log(f"learning_rate/{name}", part.param_groups[0]["lr"])
-
-    def optimizer_step(
-        self,
-        epoch: int,
-        batch_idx: int,
-        optimizer: JointOptimizer,
-        optimizer_closure: Callable[[], Any] | None = None,
-    ) -> None:
-        """Step both networks, give the flow its extra steps, update the moving average."""
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        if self.sampler.teaches_flow:
-            for _ in range(self.flow_updates - 1):
-                flow_step(
-                    self.sampler.flow_loss(self.latest_problem, self.latest_draw),
-                    _joint(optimizer).optimizers["flow"],
-                    self.clips["flow"],
-                    self._mean_over_processes,
-                )
-        self.latest_problem = None
-        if self.average is not None:
-            self.average.update_parameters(self.energy)
-        self.mark_random_state()
-
-    def _mean_over_processes(self, tensor: Tensor) -> Tensor:
-        return self.trainer.strategy.reduce(tensor, reduce_op="mean")
-
-    def _logs_this_step(self) -> bool:
-        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
 
     def _stop_if_diverged(self, total: Tensor, *parts: Tensor | None) -> None:
         if not total.isfinite():
@@ -294,21 +221,3 @@ def energies(energy: nn.Module, x: Tensor) -> Tensor:
     """Energies `(n,)` of a network that gives shape `(n,)` or `(n, 1)`."""
     values = energy(x)
     return values.squeeze(1) if values.dim() == 2 else values
-
-
-def _joint(optimizer: JointOptimizer) -> JointOptimizer:
-    # Lightning hands hooks its own wrapper around the optimizer.
-    return getattr(optimizer, "optimizer", optimizer)
-
-
-def _moving_average(energy: nn.Module, decay: float) -> AveragedModel:
-    @torch.no_grad()
-    def update(averaged: list[Tensor], current: list[Tensor], n: Tensor) -> None:
-        # Early on the average is short, or the first weights would weigh on it for 1/(1-decay)
-        # steps and more.
-        weight = 1 - torch.minimum(
-            torch.full_like(n, decay, dtype=torch.float64), (1 + n) / (10 + n)
-        )
-        torch._foreach_lerp_(averaged, current, weight.item())
-
-    return AveragedModel(energy, multi_avg_fn=update).requires_grad_(False)

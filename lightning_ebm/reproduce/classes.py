@@ -31,7 +31,7 @@ DIGITS: dict[str, tuple[list[int], list[int]]] = {
 }
 """Classes kept and their relative weights."""
 FLOW_PRETRAINING = {"0 and 1": 1000, "all ten": 3000}
-"""Steps that the flow gets, in proportion to the images that there are to learn."""
+"""Steps that the flow gets: more where there are more classes and images to learn."""
 COLUMNS = {
     "weight error of the flow": "flow/class_weight_tv",
     "weight error of samples": "samples/class_weight_tv",

@@ -147,6 +147,18 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
         assert experiment.draw(outcomes, None).axes
 
 
+def test_a_model_whose_class_weights_rest_on_no_draws_is_not_drawn():
+    experiment = EXPERIMENTS["classes"]
+    outcomes = []
+    for run, worth in zip(experiment.runs(1, quick=True), (49.0, 51.0), strict=True):
+        figures = {f"{o}/class_weight_{k}": 0.5 for o in ("samples", "model") for k in (0, 1)}
+        figures |= {"samples/class_weight_effective_draws": 100.0}
+        outcomes.append(Outcome(run, figures | {"model/class_weight_effective_draws": worth}))
+    samples, model = experiment.draw(outcomes, None).axes
+    assert len(samples.patches) == 2 * 3
+    assert len(model.patches) == 2 * 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

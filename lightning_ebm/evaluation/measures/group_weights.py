@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
 from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.log_z import importance_sampling
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
@@ -66,7 +67,7 @@ class SampledClassWeights(Measure):
             figures |= _named("model/class_weight", evidence.labels, weights)
             figures |= _named("model/class_weight_standard_error", evidence.labels, errors)
             figures["model/class_weight_tv"] = total_variation(weights, truth)
-            worth = 1 / log_weights.softmax(0).square().sum()
+            worth = importance_sampling(log_weights).effective_draws
             figures["model/class_weight_effective_draws"] = worth
         return figures
 
