@@ -167,6 +167,16 @@ def test_a_sampler_that_teaches_nothing_pulls_back_through_the_base_flow_itself(
     assert torch.equal(problem.log_prob(x), module.log_density(x).detach())
 
 
+def test_the_base_flow_tells_log_z_where_the_sampler_uses_no_flow(
+    small_module, small_data, small_trainer
+):
+    module = small_module("mala", base="flow")
+    trainer = small_trainer(max_steps=3)
+    trainer.fit(module, datamodule=small_data())
+    trainer.test(module, datamodule=small_data(), verbose=False)
+    assert any(remark.startswith("log Z by flow") for remark in module.remarks)
+
+
 def test_a_flow_that_is_not_to_learn_stays_as_it_was_fitted(
     small_module, small_data, small_trainer
 ):
