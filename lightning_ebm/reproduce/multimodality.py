@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lightning_ebm.reproduce.curves import Curve, draw_curves
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
 from lightning_ebm.reproduce.run import Run
-from lightning_ebm.reproduce.settings import CROSSINGS, DENSITY_COLUMNS, known_run
+from lightning_ebm.reproduce.settings import CROSSINGS, DENSITY_COLUMNS, SHORT, known_run
 
 SAMPLERS = ("flow_mcmc", "nt_ebm")
 
@@ -34,6 +34,7 @@ class Multimodality(Experiment):
                 seed,
                 n_steps=150 if quick else 1000,
                 labels={"sampler": sampler, "separation": separation, "seed": seed},
+                settings=SHORT,
             )
             for separation in ((1.0, 4.0) if quick else (1.0, 2.0, 4.0, 8.0, 12.0, 16.0))
             for sampler in SAMPLERS

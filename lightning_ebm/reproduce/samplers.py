@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
 from lightning_ebm.reproduce.run import Run
-from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, known_run
+from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, SHORT, known_run
 
 SAMPLERS = ("ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm")
 DENSITIES = ("TwoModes", "FourModes", "RingOfEight", "Moons", "Rings", "Checkerboard")
@@ -32,7 +32,7 @@ class Samplers(Experiment):
                 seed,
                 n_steps=40 if quick else 1000,
                 labels={"density": density, "sampler": sampler, "seed": seed},
-                settings={"model.flow_pretraining": 40} if quick else None,
+                settings=SHORT | ({"model.flow_pretraining": 40} if quick else {}),
             )
             for density in (DENSITIES[:2] if quick else DENSITIES)
             for sampler in SAMPLERS
