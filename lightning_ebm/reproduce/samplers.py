@@ -51,7 +51,8 @@ class Samplers(Experiment):
                 panel.bar(places, heights, width=1 / 7, label=sampler)
             panel.set(ylabel=name, yscale="log", xticks=range(len(densities)))
             panel.set_xticklabels(densities)
-        panel.legend(ncols=len(SAMPLERS))
+        handles, names = panel.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside upper center", ncols=len(SAMPLERS))
         return figure
 
 
