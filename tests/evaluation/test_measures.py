@@ -186,12 +186,18 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     problem = Problem(model, (1,), reference=flow)
     seen = Evidence(problem, x, [x] * 4, flow=flow, labelled=Labelled())
     figures = SampledClassWeights(Signs())(seen)
+    assert seen.remarks == []
     assert figures["flow/class_weight_3"] == pytest.approx(0.5, abs=0.02)
     assert figures["flow/class_weight_tv"] == pytest.approx(0.2, abs=0.02)
     error = figures["model/class_weight_standard_error_3"].item()
     assert 0.003 < error < 0.006
     assert figures["model/class_weight_3"] == pytest.approx(0.75, abs=3 * error)
     assert figures["model/class_weight_tv"] == pytest.approx(0.05, abs=3 * error)
+
+    steep = Problem(Tilt(lambda x: 1000 * x[:, 0], flow), (1,), reference=flow)
+    seen = Evidence(steep, x, [x] * 4, flow=flow, labelled=Labelled())
+    SampledClassWeights(Signs())(seen)
+    assert "class weights are unknown: the draws that they rest on are" in seen.remarks[0]
 
 
 def test_bits_per_dimension_of_the_uniform_density(digits):

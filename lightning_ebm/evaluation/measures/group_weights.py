@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
 from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.log_z import importance_sampling
+from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
@@ -69,6 +69,11 @@ class SampledClassWeights(Measure):
             figures["model/class_weight_tv"] = total_variation(weights, truth)
             worth = importance_sampling(log_weights).effective_draws
             figures["model/class_weight_effective_draws"] = worth
+            if worth < FEW_DRAWS:
+                evidence.remarks.append(
+                    "the model's class weights are unknown: the draws that they rest on are worth "
+                    f"{worth:.1f}"
+                )
         return figures
 
     def _classifier(self, evidence: Evidence) -> nn.Module:
