@@ -34,7 +34,7 @@ def reproduce(args: list[str]) -> None:
         "summary.csv, results.csv and runs.yaml; a run that was cut off goes on, one that is done "
         f"is kept. {NOTICE}",
     )
-    claims = "; ".join(f"{name}: {experiment.claim}" for name, experiment in EXPERIMENTS.items())
+    claims = " ".join(f"{name}: {experiment.claim}" for name, experiment in EXPERIMENTS.items())
     parser.add_argument("experiment", choices=EXPERIMENTS, help=claims)
     parser.add_argument("--output", type=Path, default=Path("reproduced"), help="folder to fill")
     parser.add_argument("--seeds", type=_count, default=3, help="seeds per setting")
