@@ -49,6 +49,8 @@ class Evidence:
         annealing_chains: chains along it.
         log_z: log Z by quadrature, once a measure has found it.
         remarks: sentences for the reader, added by measures.
+        doubts: what speaks against trusting log Z, a clause each.
+        faults: how the model differs from the known truth, a clause each.
     """
 
     problem: Problem
@@ -67,6 +69,8 @@ class Evidence:
     annealing_chains: int = 256
     log_z: float | None = None
     remarks: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @property
     def settled(self) -> Tensor:
