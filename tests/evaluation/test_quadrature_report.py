@@ -147,7 +147,10 @@ def test_no_figure_comes_of_a_density_that_is_none(value):
 
 
 def test_two_resolutions_that_differ_are_said_to():
-    found = report(lambda x: 9 * (40 * x).sin().prod(1) - x.square().sum(1) / 8, TwoModes())
+    def discs(x):
+        return torch.where((x.norm(dim=1) * 2).sin() > 0, 0.0, -9.0) - x.square().sum(1) / 8
+
+    found = report(discs, TwoModes())
     assert_silent(found, "two resolutions of its quadrature differ by 0.")
 
 
@@ -155,7 +158,7 @@ def test_more_modes_than_there_are_evaluations_for_are_said():
     torch.manual_seed(0)
     truth = GaussianMixture((10 * torch.rand(100, 2)).tolist(), [0.05] * 100, [1.0] * 100)
     found = report(truth.log_prob, truth, resolution=100)
-    assert_silent(found, "its quadrature would take more than 2")
+    assert_silent(found, "its quadrature would take more than")
 
 
 def test_a_truth_that_does_not_integrate_to_one_is_said_to():
