@@ -25,6 +25,7 @@ EDGE_MASS = 1e-4
 NO_EDGE_MASS = 1e-9
 """Share below which it need not be asked whether it grows with every cell further out."""
 WIDENINGS = 20
+"""How often cells are added around all others, at most, each time doubling the square."""
 DENSER = 1.0
 """Nats by which a point may exceed the nodes of its cell."""
 NEGLIGIBLE = 1e-6
@@ -48,11 +49,11 @@ class AdaptiveQuadrature:
     Attributes:
         log_z: log of the model's normalising constant.
         mode_weights: the model's mode weights, `(K,)`.
-        kl: KL(truth ‖ model), in nats; both normalised over the same nodes, so never negative.
+        kl: KL(truth ‖ model), in nats; both normalised over the same nodes, so never negative
+            but for rounding.
         truth: the integral of the true density.
         edge_mass: share of the model's mass in the outermost cells; large if it has no end.
         disagreement: how far two resolutions differ, over all cells.
-        outside: which points no cell holds, `(m,)`.
         widenings: how often cells were added around all others.
         evaluations: how often the model was evaluated.
     """
@@ -86,6 +87,7 @@ class AdaptiveQuadrature:
 
     @property
     def outside(self) -> Tensor:
+        """Which points no cell holds, `(m,)`."""
         return self._home < 0
 
     def _sum_up(self) -> None:
