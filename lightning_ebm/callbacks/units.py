@@ -13,7 +13,7 @@ UNITS = {
     "log_z/*share*": "share",
     "log_z/*": "nats",
     "*/bits_per_dimension": "bits per pixel",
-    "*/kl": "nats",
+    "*/kl*": "nats",
     "*/log_z": "nats",
     "*/nll*": "nats",
     "*/energy": "nats",

@@ -47,7 +47,7 @@ class Evidence:
         n_weighted: draws of the flow that are weighted.
         annealing_steps: steps of the path where there is no flow; 0 for no such path.
         annealing_chains: chains along it.
-        log_z: log Z by quadrature, once a measure has found it.
+        log_z: log Z by quadrature, once a measure has found it; NaN where that is in doubt.
         search_steps: steps of the chains that look for mass of the model; 0 for none.
         sandwich: the estimates of log Z, once a measure has them.
         remarks: sentences for the reader, added by measures.
