@@ -22,6 +22,7 @@ UNITS = {
     "*/truth_ess": "share of the draws",
     "*acceptance*": "probability",
     "*non_finite": "share of the proposals",
+    "diagnostics/*_share": "share of the chains",
     "*zero_density": "share of the chains",
     "*zero_density_left": "share of the chains",
     "*unmoved": "share of the chains",

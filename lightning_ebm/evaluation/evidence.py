@@ -48,7 +48,10 @@ class Evidence:
         annealing_steps: steps of the path where there is no flow; 0 for no such path.
         annealing_chains: chains along it.
         log_z: log Z by quadrature, once a measure has found it.
+        model_weights: weights of the model's modes and their standard errors, `(K,)` each, once a
+            measure has found them; errors of 0 by quadrature.
         remarks: sentences for the reader, added by measures.
+        doubts: what speaks against trusting log Z, a clause each.
     """
 
     problem: Problem
@@ -66,7 +69,9 @@ class Evidence:
     annealing_steps: int = 100
     annealing_chains: int = 256
     log_z: float | None = None
+    model_weights: tuple[Tensor, Tensor] | None = None
     remarks: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def settled(self) -> Tensor:

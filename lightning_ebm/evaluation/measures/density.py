@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
@@ -20,7 +23,16 @@ class KnownDensityError(Measure):
             return {}
         log_density, density, data = evidence.problem.log_density, evidence.density, evidence.data
         if not evidence.in_the_plane:
-            return importance_report(log_density, density, data)
-        figures = density_report(log_density, density, data, evidence.resolution)
-        evidence.log_z = figures["model/log_z"]
+            figures = importance_report(log_density, density, data)
+        else:
+            figures = density_report(log_density, density, data, evidence.resolution)
+            evidence.log_z = figures["model/log_z"]
+        evidence.model_weights = _weights(figures, len(density.mode_weights))
         return figures
+
+
+def _weights(figures: Figures, n_modes: int) -> tuple[Tensor, Tensor]:
+    names = [f"model/mode_weight{{}}_{k}" for k in range(n_modes)]
+    weights = [figures[name.format("")] for name in names]
+    errors = [figures.get(name.format("_standard_error"), 0.0) for name in names]
+    return torch.tensor(weights, dtype=torch.float64), torch.tensor(errors, dtype=torch.float64)
