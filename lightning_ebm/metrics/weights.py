@@ -99,7 +99,8 @@ class MembershipWeights(Metric):
         self.left += (~assigned).any(0).sum(0)
         self.chains += len(means)
         self.draws += groups.shape[0] * groups.shape[1]
-        moved = (draws[1:] != draws[:-1]).view(*groups[1:].shape[:2], -1).any(2)
+        points = draws.reshape(*groups.shape[:2], -1)
+        moved = (points[1:] != points[:-1]).any(2)
         self.made += len(means) + moved.sum()
 
     def compute(self) -> Weights:

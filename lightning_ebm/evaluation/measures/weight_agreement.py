@@ -38,7 +38,7 @@ def effective_draws(weights: Tensor, errors: Tensor) -> Tensor:
 def doubt(
     kind: str, names: Sequence[object], chains: Weights, model: Tensor, differ: Tensor
 ) -> str:
-    """The clause that says where chains and model differ most.
+    """The clause that says where chains and model differ most, for their size.
 
     Args:
         kind: "mode" or "class".
@@ -47,15 +47,13 @@ def doubt(
         model: weights of the model, `(K,)`.
         differ: which of them differ, `(K,)` bool, one at least.
     """
-    gap = (chains.value - model).abs().masked_fill(~differ, -1)
-    k = int(gap.argmax())
+    gap = (chains.value - model).abs() / (chains.value + model)
+    k = int(gap.masked_fill(~differ, -1).argmax())
     if chains.unmet[k]:
         return f"no chain met {kind} {names[k]}, which has {share(model[k])} of the model"
-    others = int(differ.sum()) - 1
-    more = f", and {others} more {'differs' if others == 1 else 'differ'}" if others else ""
     return (
         f"{kind} {names[k]} has a weight of {share(chains.value[k])} among the chains and of "
-        f"{share(model[k])} in the model{more}"
+        f"{share(model[k])} in the model"
     )
 
 
