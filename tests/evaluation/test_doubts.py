@@ -11,7 +11,7 @@ import torch
 from targets import GaussianMixture, StandardNormal
 
 from lightning_ebm import Problem
-from lightning_ebm.data import TwoModes
+from lightning_ebm.data import FourModes, TwoModes
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures import (
     ChainConvergence,
@@ -81,10 +81,21 @@ def test_a_mode_of_the_model_that_no_chain_met_is_a_doubt_where_the_interval_say
         (remark,) = seen.remarks
         # 1 - .05^(1/400)
         assert remark == (
-            "no chain met mode 0: its weight lies between 0 and 0.007, its error is unknown"
+            "no chain met mode 0: its weight lies between 0 and 0.007, its error and effective "
+            "draws are unknown"
         )
         assert figures["samples/mode_weight_upper_0"] == pytest.approx(0.00746, abs=1e-5)
         assert math.isnan(figures["samples/mode_weight_effective_draws"])
+
+
+def test_several_modes_that_no_chain_met_are_one_remark():
+    density = FourModes()
+    x = torch.tensor(density.means[1]) + 0.01 * torch.randn(10, 64, 2).double()
+    seen = evidence(TwoModes(), list(x), density=density)
+    figures = judged(seen, SampledModeWeights())
+    (remark,) = seen.remarks
+    assert remark.startswith("no chain met modes 0, 2 and 3: the weight of each lies between 0 ")
+    assert figures["samples/mode_weight_lower_1"] == pytest.approx(0.05 ** (1 / 64))
 
 
 def test_without_weights_of_the_model_there_is_nothing_to_compare():

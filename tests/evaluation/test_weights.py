@@ -149,14 +149,14 @@ def test_classes_are_those_the_classifier_says():
 @pytest.mark.slow
 @pytest.mark.parametrize(("weight", "stays"), [(0.1, 0.5), (0.5, 0.5), (0.03, 0.8), (0.01, 1.0)])
 def test_intervals_of_all_groups_miss_in_less_than_one_run_of_2000(weight, stays):
-    runs, missed = 20_000, 0
+    runs, missed = 4000, 0
     for chains in two_groups(weight, stays, 256, runs):
         metric = MembershipWeights(lambda x: membership((x > 0.5).double()), 2)
         metric.update(chains)
         found = metric.compute()
         missed += int(not found.lowest[1] <= weight <= found.highest[1])
-    # 10 are allowed; 22 are 4 standard errors more (p = 6e-4).
-    assert missed < 22
+    # 2 are allowed; 9 or more of a mean of 2 have p = 2e-4.
+    assert missed < 9
 
 
 def two_groups(weight, stays, n_chains, runs, draws=10):

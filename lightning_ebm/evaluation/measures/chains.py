@@ -35,7 +35,7 @@ class ChainConvergence(Measure):
         shape = settled.shape[:2]
         if len(settled) >= 4:
             seen = {"energy": convergence(_energies(evidence))}
-            if evidence.density is not None:
+            if evidence.density is not None and len(evidence.density.mode_weights) > 1:
                 modes = evidence.density.responsibilities(settled.flatten(0, 1)).argmax(1)
                 indicators = torch.nn.functional.one_hot(modes).double().view(*shape, -1)
                 seen["modes"] = worst([convergence(part) for part in indicators.unbind(2)])

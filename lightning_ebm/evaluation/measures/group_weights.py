@@ -116,14 +116,21 @@ def _weights_of_samples(
     unmet = [str(name) for name, none in zip(names, sampled.unmet, strict=True) if none]
     if unmet:
         upper = share(sampled.upper[sampled.unmet].max())
-        evidence.remarks.append(
-            f"no chain met {kind} {unmet[0]}: its weight lies between 0 and {upper}, its error "
-            "is unknown"
-            if len(unmet) == 1
-            else f"no chain met {len(unmet)} of the {len(names)} {kind}s ({', '.join(unmet)}): "
-            f"the weight of each lies between 0 and {upper}, its error is unknown"
-        )
+        evidence.remarks.append(_unmet(kind, unmet, upper))
     return sampled
+
+
+def _unmet(kind: str, names: list[str], upper: str) -> str:
+    if len(names) == 1:
+        return (
+            f"no chain met {kind} {names[0]}: its weight lies between 0 and {upper}, its error "
+            "and effective draws are unknown"
+        )
+    kinds = {"mode": "modes", "class": "classes"}[kind]
+    return (
+        f"no chain met {kinds} {', '.join(names[:-1])} and {names[-1]}: the weight of each lies "
+        f"between 0 and {upper}, their errors and effective draws are unknown"
+    )
 
 
 def _compare(
