@@ -9,12 +9,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.starts import Start
+from lightning_ebm.zero_density import begin_chains, conduct
 
 
 class Draw(NamedTuple):
@@ -69,6 +69,8 @@ class Sampler(nn.Module, ABC):
 class MCMC(Sampler):
     """Start chains, apply a kernel `n_steps` times, keep what the start wants to keep.
 
+    Chains at zero density are begun anew, and those left there are counted: see `zero_density`.
+
     Args:
         start: where chains begin at each draw.
         kernel: the transition.
@@ -98,13 +100,13 @@ class MCMC(Sampler):
         """One draw: n chains, `n_steps` transitions each."""
         space = problem.pullback() if self.latent else problem
         # The energy has changed since the last draw: what was known at these points is not.
-        chain = Chain(self.start.begin(space, n))
-        infos = []
+        begun = begin_chains(self.start, self.kernel, space, n)
+        chain, infos = begun.chain, []
         for _ in range(self.n_steps):
             chain, info = self.kernel.step(space, chain)
             infos.append(info)
         self.start.end(chain.x)
-        return Draw(space.to_data(chain.x), average(infos))
+        return Draw(space.to_data(chain.x), average(infos) | conduct(space, begun, chain))
 
 
 def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) -> Tensor:

@@ -14,6 +14,7 @@ from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
+from lightning_ebm.module.chain_watch import ChainWatch
 from lightning_ebm.module.evaluation import EvaluationHooks
 from lightning_ebm.module.optimization import OptimizationHooks, moving_average
 from lightning_ebm.module.preparation import PreparationHooks
@@ -131,6 +132,7 @@ class EBMLightningModule(
         self.register_buffer("prepared", torch.tensor(False))
         self.latest_problem: Problem | None = None
         self.latest_draw: Draw | None = None
+        self.chain_watch = ChainWatch()
         self.remarks = []
 
     @property
@@ -184,6 +186,7 @@ class EBMLightningModule(
         x = self.points(batch)
         problem = self.latest_problem = self.problem(x)
         draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
+        self.chain_watch.see(draw)
         steep = self.gradient_penalty > 0
         both = [points.detach().requires_grad_(steep) for points in (x, draw.x)]
         values = energies(self.energy, torch.cat(both))

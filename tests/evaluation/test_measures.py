@@ -64,6 +64,7 @@ def test_a_right_model_is_called_right():
     assert figures["samples/mode_weight_tv"] < 0.03
     assert figures["diagnostics/modes_rhat"] < 1.02
     assert abs(figures["distance/chains_data_mmd"]) < 0.01
+    assert seen.doubts == []
     crossing = 1 - (0.2**2 + 0.8**2)
     expected = 1000 * crossing * 9 * 400 / 8000
     assert figures["sampler/crossings_per_1000_evaluations"] == pytest.approx(expected, rel=0.1)
@@ -210,6 +211,8 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     seen = Evidence(problem, x, [x] * 4, flow=flow, labelled=Labelled())
     figures = SampledClassWeights(Signs())(seen)
     assert seen.remarks == []
+    (doubt,) = seen.doubts
+    assert doubt.startswith("class 1 has a weight of 0.")
     assert figures["flow/class_weight_3"] == pytest.approx(0.5, abs=0.02)
     assert figures["flow/class_weight_tv"] == pytest.approx(0.2, abs=0.02)
     error = figures["model/class_weight_standard_error_3"].item()
@@ -220,6 +223,8 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     steep = Problem(Tilt(lambda x: 1000 * x[:, 0], flow), (1,), reference=flow)
     seen = Evidence(steep, x, [x] * 4, flow=flow, labelled=Labelled())
     SampledClassWeights(Signs())(seen)
+    # Weights that are unknown are not compared with any.
+    assert seen.doubts == []
     (remark,) = seen.remarks
     assert remark.endswith("unknown: the draws that they rest on are worth 1.0")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
@@ -26,6 +29,14 @@ class KnownDensityError(Measure):
             evidence.log_z = found.figures["model/log_z"]
         else:
             found = importance_report(log_density, density, data, draws=draws)
+        evidence.model_weights = _weights(found.figures, len(density.mode_weights))
         evidence.doubts += found.doubts
         evidence.faults += found.faults
         return found.figures
+
+
+def _weights(figures: Figures, n_modes: int) -> tuple[Tensor, Tensor]:
+    names = [f"model/mode_weight{{}}_{k}" for k in range(n_modes)]
+    weights = [figures[name.format("")] for name in names]
+    errors = [figures.get(name.format("_standard_error"), 0.0) for name in names]
+    return torch.tensor(weights, dtype=torch.float64), torch.tensor(errors, dtype=torch.float64)
