@@ -20,8 +20,9 @@ TOLERANCE = 0.1
 """Nats between lower end and bridge, twice the bridge's error included, that are still trusted."""
 UNSEEN = 0.05
 """Share of Z that may lie where the proposal's draws do not tell of it, and is still trusted."""
-WORTHLESS = 0.7
-"""Tail index of weights from which on their mean is an accident (Vehtari et al. 2024)."""
+WORTHLESS, HEAVY = 0.7, 0.25
+"""Tail index and share of all weight from which on a mean of weights is an accident: the index
+from Vehtari et al. 2024, the share since a tail that holds little does no harm."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _doubts(
         doubts.append(
             f"{proposal} hardly reaches the model: its draws are worth {lower.effective_draws:.1f}"
         )
-    elif lower.tail_index > WORTHLESS and lower.tail_share > UNSEEN:
+    elif lower.tail_index > WORTHLESS and lower.tail_share > HEAVY:
         doubts.append(
             f"{lower.tail_share:.1%} of the weights of the {proposal}'s draws lies in a tail of "
             f"index {lower.tail_index:.2f}, too heavy for a mean"
