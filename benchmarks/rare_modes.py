@@ -21,7 +21,7 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, with_density
 from lightning_ebm.cli.configurations import resolve
 from lightning_ebm.cli.lightning_cli import EBMCLI
-from lightning_ebm.evaluation.quadrature import density_report
+from lightning_ebm.evaluation.quadrature_report import density_report
 from lightning_ebm.kernels import Info, Kernel
 from lightning_ebm.problem import Problem
 from lightning_ebm.registry import find
@@ -155,7 +155,7 @@ def measure(settings: dict[str, object], weight: float, seed: int, n_steps: int)
         seconds = time.process_time() - begun
     known = cli.datamodule.density
     torch.manual_seed(0)
-    report = density_report(cli.model.evaluated_log_density, known, known.sample(2))
+    report = density_report(cli.model.evaluated_log_density, known, known.sample(2)).figures
     weight, kl = report["model/mode_weight_0"], report["model/kl"]
     return [f"{weight:.4f}", f"{kl:.4f}", f"{seconds:.0f}"]
 

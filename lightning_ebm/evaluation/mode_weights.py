@@ -10,9 +10,6 @@ from torch import Tensor
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.log_z.estimate import fit_tail
 
-HEAVY = 0.05
-"""Share of all weight in a tail of index above .6 from which on errors are unknown."""
-
 
 def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:
     """Share of the points `(n, *event)` in each mode, `(K,)`, by mean responsibility."""
@@ -22,8 +19,8 @@ def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:
 def weighted_mode_weights(log_weights: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of modes by importance sampling, with standard errors.
 
-    With shares w̄ ∝ w that sum to one: m = Σ w̄ᵢ rᵢ, and its variance Σ w̄ᵢ² (rᵢ - m)². Where a
-    twentieth of all weight lies in a tail without variance the errors are infinite: unknown.
+    With shares w̄ ∝ w that sum to one: m = Σ w̄ᵢ rᵢ, and its variance Σ w̄ᵢ² (rᵢ - m)². Where too
+    much of all weight lies in a tail without a mean, errors are infinite, which is unknown.
 
     Args:
         log_weights: log w of independent draws, `(n,)`.
@@ -37,8 +34,7 @@ def weighted_mode_weights(log_weights: Tensor, members: Tensor) -> tuple[Tensor,
     shares, members = log_weights.softmax(0), members.to(log_weights.dtype)
     weights = shares @ members
     errors = (shares.square() @ (members - weights).square()).sqrt()
-    tail = fit_tail(shares)
-    unknown = tail.index > 0.6 and tail.share > HEAVY
+    unknown = fit_tail(shares).too_heavy
     return weights, torch.full_like(errors, torch.inf) if unknown else errors
 
 

@@ -5,7 +5,7 @@ import torch
 
 from lightning_ebm import EBMLightningModule
 from lightning_ebm.data import GaussianMixture, TwoModes
-from lightning_ebm.evaluation.quadrature import density_report
+from lightning_ebm.evaluation.quadrature_report import density_report
 
 THREE = {
     "means": [[-3.0, -3.0], [3.0, 0.0], [0.0, 3.0]],
@@ -40,7 +40,7 @@ def test_a_rare_mode_gets_its_weight(density, options, inside, tmp_path):
     checkpoint = tmp_path / "lightning_logs/version_0/checkpoints/last.ckpt"
     model = EBMLightningModule.load_from_checkpoint(checkpoint, map_location="cpu").eval()
     torch.manual_seed(0)
-    report = density_report(model.evaluated_log_density, density, density.sample(100))
+    report = density_report(model.evaluated_log_density, density, density.sample(100)).figures
     rare = density.mode_weights[0].item()
     assert abs(report["model/mode_weight_0"] - rare) < max(rare / 2, 0.004)
     assert report["model/kl"] < 0.02

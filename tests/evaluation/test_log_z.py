@@ -124,7 +124,7 @@ def test_the_error_of_a_heavy_tail_is_unknown_and_not_small():
     holds = [abs(e.value) <= 2 * error for e, error in zip(estimates, naive, strict=True)]
     assert sum(holds) < 0.75 * 200
     assert sum(math.isinf(e.standard_error) for e in estimates) >= 199
-    assert sum(e.tail_index for e in estimates) / 200 == pytest.approx(0.8, abs=0.05)
+    assert sum(e.tail.index for e in estimates) / 200 == pytest.approx(0.8, abs=0.05)
 
 
 def test_weights_of_a_few_levels_have_no_tail():

@@ -10,6 +10,31 @@ from torch import Tensor
 
 SMALLEST_SAMPLE = 25
 """Values below which no tail is fitted: five of them would be the tail."""
+WORTHLESS, HEAVY = 0.7, 0.25
+"""Tail index and share of the sum from which on a mean is an accident: the index from Vehtari et
+al. 2024; a tail that holds little does no harm."""
+
+
+class Tail(NamedTuple):
+    """The upper tail of positive values as fitted by a generalized Pareto law.
+
+    Attributes:
+        variance: of the values, the tail's part as fitted.
+        index: k; the variance is finite below 1/2, the mean below 1.
+        share: of the sum of the values, what lies above the tail's beginning.
+    """
+
+    variance: float
+    index: float = -math.inf
+    share: float = 0.0
+
+    @property
+    def too_heavy(self) -> bool:
+        """Whether the values have no mean to speak of."""
+        return self.index > WORTHLESS and self.share > HEAVY
+
+
+NO_TAIL = Tail(math.nan)
 
 
 class Estimate(NamedTuple):
@@ -21,16 +46,13 @@ class Estimate(NamedTuple):
             averaged have no finite variance, so that it is unknown. It knows nothing of mass
             never visited.
         effective_draws: how many independent draws of equal weight would be worth as much.
-        tail_index: k of the Pareto tail of those values: their variance is finite below 1/2, and
-            a mean of some thousand of them is worth something below .7.
-        tail_share: share of the sum of the values that lies in that tail.
+        tail: the Pareto tail of those values.
     """
 
     value: float
     standard_error: float
     effective_draws: float
-    tail_index: float = -math.inf
-    tail_share: float = 0.0
+    tail: Tail = NO_TAIL
 
 
 def log_mean(log_values: Tensor, chains: int | None = None, *, bounded: bool = False) -> Estimate:
@@ -61,15 +83,7 @@ def log_mean(log_values: Tensor, chains: int | None = None, *, bounded: bool = F
     spread = float(relative.var(correction=0))
     seen = float(independent.var(correction=0)) / len(independent)
     worth = float(n) if seen == 0 else min(float(n), spread / seen)
-    return Estimate(float(value), error, worth / (1 + spread), tail.index, tail.share)
-
-
-class Tail(NamedTuple):
-    """A variance with its tail as fitted, the tail's index, and its part of the sum."""
-
-    variance: float
-    index: float = -math.inf
-    share: float = 0.0
+    return Estimate(float(value), error, worth / (1 + spread), tail)
 
 
 def fit_tail(values: Tensor) -> Tail:

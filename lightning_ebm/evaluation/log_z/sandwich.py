@@ -20,9 +20,6 @@ TOLERANCE = 0.1
 """Nats between lower end and bridge, twice the bridge's error included, that are still trusted."""
 UNSEEN = 0.05
 """Share of Z that may lie where the proposal's draws do not tell of it, and is still trusted."""
-WORTHLESS, HEAVY = 0.7, 0.25
-"""Tail index and share of all weight from which on a mean of weights is an accident: the index
-from Vehtari et al. 2024, the share since a tail that holds little does no harm."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Sandwich:
             figures[f"log_z/{name}"] = estimate.value
             figures[f"log_z/{name}_standard_error"] = estimate.standard_error
             figures[f"log_z/{name}_effective_draws"] = estimate.effective_draws
-        figures["log_z/lower_tail_index"] = self.lower.tail_index
+        figures["log_z/lower_tail_index"] = self.lower.tail.index
         if self.unseen is not None:
             figures["log_z/unseen_share"] = self.unseen
         return figures
@@ -132,10 +129,10 @@ def _doubts(
         doubts.append(
             f"{proposal} hardly reaches the model: its draws are worth {lower.effective_draws:.1f}"
         )
-    elif lower.tail_index > WORTHLESS and lower.tail_share > HEAVY:
+    elif lower.tail.too_heavy:
         doubts.append(
-            f"{lower.tail_share:.1%} of the weights of the {proposal}'s draws lies in a tail of "
-            f"index {lower.tail_index:.2f}, too heavy for a mean"
+            f"{lower.tail.share:.1%} of the weights of the {proposal}'s draws lies in a tail of "
+            f"index {lower.tail.index:.2f}, too heavy for a mean"
         )
     if upper is None or between is None:
         return [*doubts, "there are no draws of the model, hence no upper end"]
