@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 import torch
 from torch import Tensor
 
+from benchmarks.trust_attack.compositions import Moved
 from benchmarks.trust_attack.densities import Density
 from benchmarks.trust_attack.ingredients import log_uniform, uniform
 from lightning_ebm.base_measure import GaussianBase
@@ -20,6 +21,8 @@ IN_REACH = 0.02
 """Share of the reference's draws in a region from which 512 chains begun as noise must find it:
 that none does has a probability of 3e-5."""
 OUT_OF_REACH = 1e-3
+ELSEWHERE = 0.25
+"""Share of cases that are of another scale, and far from 0."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class Parts:
     sampler: str = "flow_mcmc"
     hidden: Callable[[Tensor], Tensor] | None = None
     seen_by: str | None = None
+
+    def moved(self, scale: float, shift: Tensor) -> Parts:
+        """The same elsewhere: x becomes scale · x + shift."""
+        matrix, flow, hidden = scale * torch.eye(len(shift)), self.flow, self.hidden
+        return replace(
+            self,
+            model=Moved(self.model, matrix, shift),
+            data=Moved(self.data, matrix, shift),
+            flow=flow and Moved(flow, matrix, shift),
+            hidden=hidden and (lambda x: hidden((x - shift) / scale)),
+        )
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,11 @@ def make(family: str, make_parts: Callable[[], Parts], index: int, seed: int) ->
     words = numpy.random.SeedSequence([seed, zlib.crc32(family.encode()), index])
     torch.manual_seed(int(words.generate_state(1)[0]))
     for _ in range(1000):
-        case = _one(family, make_parts(), index)
+        parts = make_parts()
+        if uniform(0.0, 1.0) < ELSEWHERE:
+            scale = log_uniform(0.03, 30.0)
+            parts = parts.moved(scale, 50 * scale * torch.randn(parts.model.dimension))
+        case = _one(family, parts, index)
         if _as_demanded(case):
             return case
     raise RuntimeError(f"{family}: 1000 cases in a row were not as demanded")

@@ -10,6 +10,7 @@ import torch
 from benchmarks.trust_attack.case import Case
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures import ChainConvergence, Figures, Likelihood
+from lightning_ebm.kernels import MALA
 from lightning_ebm.registry import find
 from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import FromFlow, Persistent
@@ -91,8 +92,11 @@ def judge(case: Case) -> Outcome:
 
 def _tuned_sampler(case: Case) -> Sampler:
     """The case's sampler, its step sizes found on chains that are then forgotten."""
-    has_flow = case.parts.sampler == "flow_mcmc"
-    settings = {"start": Persistent(FromFlow())} if has_flow else {}
+    step_size = 0.05 * float(case.reference.deviation.square().min())
+    settings = {"step_size": step_size}
+    if case.parts.sampler == "flow_mcmc":
+        local = MALA(step_size, target_acceptance=0.6)
+        settings = {"start": Persistent(FromFlow()), "local": local}
     sampler = find(case.parts.sampler)(**settings)
     sampler.train()
     for _ in range(30):

@@ -31,7 +31,7 @@ from benchmarks.trust_attack.ingredients import (
 def narrow_in_broad() -> Parts:
     """A narrow mode inside or beside a broad one, of which the flow has little or nothing."""
     model, parts, share = narrow_and_broad(dimension())
-    data_share = share * log_uniform(0.02, 1.0)
+    data_share = share * log_uniform(0.005, 1.0)
     flow_share = one_of(0.0, share * log_uniform(1e-4, 0.3))
     return Parts(
         model,
@@ -54,12 +54,12 @@ def narrow_and_broad(d: int) -> tuple[Mixture, list[Density], float]:
 def heavy_tails() -> Parts:
     """A model with tails of a power or an exponential, and a Gaussian flow."""
     d = dimension()
-    shape = one_of(StudentT(d, log_uniform(1.2, 6.0)), GeneralisedNormal(d, log_uniform(0.5, 1.0)))
+    shape = one_of(
+        StudentT(d, log_uniform(1.2, 12.0)), GeneralisedNormal(d, log_uniform(0.5, 1.2))
+    )
     root, shift = covariance_root(d, 1.0), torch.randn(d)
-    # The coordinates of a Laplace have a deviation above 1, so that some flows are near.
     flow = Moved(Normal(d), uniform(1.0, 2.5) * root, shift)
-    model = Moved(shape, root, shift)
-    return Parts(model, model, flow)
+    return deceived(Moved(shape, root, shift), flow)
 
 
 def light_tails() -> Parts:
@@ -72,16 +72,25 @@ def light_tails() -> Parts:
         wide = one_of(Normal(d), StudentT(d, uniform(2.0, 6.0)))
         return Parts(model, model, Moved(wide, uniform(0.6, 2.0) * root, shift))
     model = Moved(one_of(Normal(d), GeneralisedNormal(d, 2.5)), root, shift)
-    return Parts(model, model, Moved(box, uniform(1.2, 3.0) * root, shift))
+    return deceived(model, Moved(box, uniform(1.2, 3.5) * root, shift))
 
 
 def ridges() -> Parts:
     """Bananas, rings and funnels; the flow is a Gaussian or has only a part of the ridge."""
     model, part = one_of(_banana, _ring, _funnel)(dimension())
-    flow = one_of(part, gaussian_fit(model, uniform(1.0, 1.3)))
-    data_share = log_uniform(0.01, 0.3)
-    data = one_of(model, Mixture(torch.tensor([data_share, 1 - data_share]), [model, part]))
-    return Parts(model, data, flow)
+    return deceived(model, one_of(part, part, gaussian_fit(model, uniform(1.0, 1.3))))
+
+
+def deceived(model: Density, flow: Density) -> Parts:
+    """A case whose data is mostly what the flow takes it for, or the model's own.
+
+    Where the model has 20 times the flow's density, there is a held-out point at least.
+    """
+    share = log_uniform(0.003, 0.3)
+    mostly_flow = Mixture(torch.tensor([share, 1 - share]), [model, flow])
+    data = one_of(model, mostly_flow, mostly_flow)
+    heavier = lambda x: model.log_prob(x) - flow.log_prob(x) > math.log(20)  # noqa: E731
+    return Parts(model, data, flow, hidden=heavier, seen_by="data")
 
 
 def _banana(d: int) -> tuple[Density, Density]:
@@ -90,9 +99,9 @@ def _banana(d: int) -> tuple[Density, Density]:
     level = length**2
     whole = Sheared(Moved(Normal(d), scales.diag(), torch.zeros(d)), bend, level)
     shift = torch.zeros(d)
-    shift[0] = uniform(0.6, 1.2) * length
+    shift[0] = uniform(0.0, 1.2) * length
     narrower = scales.clone()
-    narrower[0] = uniform(0.4, 0.8) * length
+    narrower[0] = uniform(0.4, 0.9) * length
     return whole, Sheared(Moved(Normal(d), narrower.diag(), shift), bend, level)
 
 
@@ -101,7 +110,7 @@ def _ring(d: int) -> tuple[Density, Density]:
     scales = torch.cat([torch.full((2,), radius), torch.ones(d - 2)])
     whole = Moved(Ring(d, width), scales.diag(), torch.zeros(d))
     # An arc of small Gaussians, each long along the ring.
-    arc = torch.linspace(0, uniform(0.8, 1.8) * math.pi, 12)
+    arc = torch.linspace(0, uniform(0.8, 1.9) * math.pi, 12)
     return whole, Mixture(torch.ones(12), [_piece(float(a), radius, width, d) for a in arc])
 
 

@@ -20,7 +20,7 @@ from benchmarks.trust_attack.ingredients import (
     weights,
     with_weight,
 )
-from benchmarks.trust_attack.wrong_shapes import narrow_and_broad
+from benchmarks.trust_attack.wrong_shapes import deceived, narrow_and_broad
 
 
 def tilts() -> Parts:
@@ -30,8 +30,7 @@ def tilts() -> Parts:
     model = Mixture(weights(n), parts)
     widest = uniform(1.0, 1.6)
     flow_parts = [near(part, uniform(0.0, 3.0), uniform(0.6, widest)) for part in parts]
-    data = one_of(model, Mixture(reweighted(model, 10), parts))
-    return Parts(model, data, Mixture(reweighted(model, 100), flow_parts))
+    return deceived(model, Mixture(reweighted(model, 100), flow_parts))
 
 
 def products() -> Parts:
@@ -55,7 +54,7 @@ def products() -> Parts:
 
 def stuck_chains() -> Parts:
     """Local chains from noise that never cross between modes, and a flow with wrong weights."""
-    d, n = dimension(), int(torch.randint(2, 5, ()))
+    d, n = dimension(), one_of(2, 2, 3, 4)
     parts = normal_modes(n, d, uniform(5.0, 15.0), scale=1.0)
     known = weights(n - 1)
     model = Mixture(with_weight(known, uniform(0.05, 0.9)), parts)
