@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.evaluation.known_density import KnownDensity
-from lightning_ebm.evaluation.log_z import Annealing, WeightedPoints
+from lightning_ebm.evaluation.log_z import Annealing, Sandwich, WeightedPoints
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.problem import Flow, Problem, Tilt
 
@@ -48,7 +48,11 @@ class Evidence:
         annealing_steps: steps of the path where there is no flow; 0 for no such path.
         annealing_chains: chains along it.
         log_z: log Z by quadrature, once a measure has found it.
+        search_steps: steps of the chains that look for mass of the model; 0 for none.
+        sandwich: the estimates of log Z, once a measure has them.
         remarks: sentences for the reader, added by measures.
+        doubts: what speaks against trusting log Z, a clause each, added by measures.
+        faults: how the model differs from the known truth, a clause each, added by measures.
     """
 
     problem: Problem
@@ -66,7 +70,11 @@ class Evidence:
     annealing_steps: int = 100
     annealing_chains: int = 256
     log_z: float | None = None
+    search_steps: int = 1000
+    sandwich: Sandwich | None = None
     remarks: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @property
     def settled(self) -> Tensor:

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.evaluation.log_z.estimate import fit_tail
+
+HEAVY = 0.05
+"""Share of all weight in a tail of index above .6 from which on errors are unknown."""
 
 
 def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:
@@ -18,20 +22,24 @@ def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:
 def weighted_mode_weights(log_weights: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of modes by importance sampling, with standard errors.
 
-    With shares w̄ ∝ w that sum to one: m = Σ w̄ᵢ rᵢ, and its variance Σ w̄ᵢ² (rᵢ - m)².
+    With shares w̄ ∝ w that sum to one: m = Σ w̄ᵢ rᵢ, and its variance Σ w̄ᵢ² (rᵢ - m)². Where a
+    twentieth of all weight lies in a tail without variance the errors are infinite: unknown.
 
     Args:
         log_weights: log w of independent draws, `(n,)`.
         members: r, how far each draw belongs to each mode, `(n, K)`.
 
     Returns:
-        Weights and standard errors, `(K,)` each. They mean little where few draws carry it all.
+        Weights and standard errors, `(K,)` each.
 
     Source: Owen 2013, Monte Carlo theory, methods and examples, section 9.2.
     """
     shares, members = log_weights.softmax(0), members.to(log_weights.dtype)
     weights = shares @ members
-    return weights, (shares.square() @ (members - weights).square()).sqrt()
+    errors = (shares.square() @ (members - weights).square()).sqrt()
+    tail = fit_tail(shares)
+    unknown = tail.index > 0.6 and tail.share > HEAVY
+    return weights, torch.full_like(errors, torch.inf) if unknown else errors
 
 
 def total_variation(weights: Tensor, truth: Tensor) -> Tensor:

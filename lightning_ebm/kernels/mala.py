@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_ebm.chain import Chain, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.langevin import langevin_log_density, langevin_proposal
+from lightning_ebm.kernels.langevin import adjusted_proposal
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
@@ -33,13 +33,7 @@ class MALA(Kernel):
         """One proposal and its decision."""
         chain = with_score(problem, chain)
         step_size = self.step_size(chain.x)
-        proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
-        log_ratio = (
-            proposed.log_prob
-            - chain.log_prob
-            + langevin_log_density(chain.x, proposed, step_size)
-            - langevin_log_density(proposed.x, chain, step_size)
-        )
+        proposed, log_ratio = adjusted_proposal(problem, chain, step_size)
         chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
         self.step_size.adapt(info["acceptance_local"])
         return chain, info | {"step_size": step_size}

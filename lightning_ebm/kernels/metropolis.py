@@ -23,11 +23,17 @@ def metropolis_hastings(
         log_ratio: log of the Hastings ratio, `(n,)`.
         move: "local" or "global", under which the acceptance is reported.
     """
-    usable = proposed.finite() & ~log_ratio.isnan()
-    probability = torch.where(usable, log_ratio.clamp(max=0).exp(), torch.zeros_like(log_ratio))
+    usable, probability = acceptance(proposed, log_ratio)
     accepted = torch.rand_like(probability) < probability
     info = {
         f"acceptance_{move}": probability.mean(),
         "non_finite": (~usable).to(log_ratio.dtype).mean(),
     }
     return choose(accepted, proposed, current), info
+
+
+def acceptance(proposed: Chain, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
+    """Which proposals are usable, and the probability of accepting each, `(n,)` both."""
+    usable = proposed.finite() & ~log_ratio.isnan()
+    probability = torch.where(usable, log_ratio.clamp(max=0).exp(), torch.zeros_like(log_ratio))
+    return usable, probability

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -10,15 +9,15 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.fresh_chains import FreshChains, follows_chains, fresh_draws
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures
 from lightning_ebm.kernels import average
-from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Evaluations
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.sampler import Draw
-from lightning_ebm.starts import Persistent
 
 
 class EvaluationHooks:
@@ -48,12 +47,11 @@ class EvaluationHooks:
         draws, _ = self.fresh_draws(n, data, stream)
         return Draw(draws[-1].x, average([draw.info for draw in draws]))
 
-    def fresh_draws(
-        self, n: int, data: Tensor | None = None, stream: int = 0
-    ) -> tuple[list[Draw], Evaluations]:
+    def fresh_draws(self, n: int, data: Tensor | None = None, stream: int = 0) -> FreshChains:
         """Run n chains that begin anew; the run's own chains and randomness stay.
 
-        Each chain runs through `evaluation_draws` draws of the sampler, with step sizes still.
+        Each chain runs through `evaluation_draws` draws of the sampler, with step sizes still, and
+        through up to eight times as many while chains do not agree.
 
         Args:
             n: number of points.
@@ -63,18 +61,17 @@ class EvaluationHooks:
         Returns:
             The draws in order, and how often the model was evaluated for them.
         """
-        kept, training = copy.deepcopy(self.sampler.state_dict()), self.sampler.training
         with isolated():
             seed_process(torch.initial_seed() + stream, self.global_rank)
-            try:
-                self.sampler.eval()
-                self.sampler.forget()
-                problem = self.problem(data, self.evaluated_energy)
-                draws = [self.sampler(problem, n) for _ in range(self.evaluation_draws)]
-            finally:
-                self.sampler.load_state_dict(kept)
-                self.sampler.train(training)
-        return draws, problem.evaluations
+            problem = self.problem(data, self.evaluated_energy)
+            known = self.known_density
+            return fresh_draws(
+                self.sampler,
+                problem,
+                n,
+                self.evaluation_draws,
+                membership=None if known is None else known.responsibilities,
+            )
 
     def on_validation_epoch_start(self) -> None:
         """Begin to collect the batches."""
@@ -109,9 +106,7 @@ class EvaluationHooks:
                 "test/energy": -self.evaluated_log_density(evidence.data).mean(),
                 "samples/energy": -self.evaluated_log_density(evidence.draws[-1]).mean(),
             } | {f"sampler/{key}": value for key, value in evidence.info.items()}
-            with sampling(*evidence.problem.networks):
-                for measure in self.measures:
-                    figures |= measure(evidence)
+            figures |= assess(evidence, self.measures)
         self.remarks = evidence.remarks
         return figures
 
@@ -131,7 +126,7 @@ class EvaluationHooks:
             draws=[draw.x for draw in draws],
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
-            followed=not within_fit and self._follows_chains(),
+            followed=not within_fit and follows_chains(self.sampler, self.n_samples),
             flow=problem.flow if learned else self.base_flow,
             density=self.known_density,
             labelled=module if hasattr(module, "labelled_points") else None,
@@ -139,16 +134,11 @@ class EvaluationHooks:
             resolution=resolution,
             n_weighted=max(1, self.log_z_draws // (10 if within_fit else 1)),
             annealing_steps=self.annealing_steps,
+            search_steps=self.search_steps // (10 if within_fit else 1),
         )
 
     def _within_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING
-
-    def _follows_chains(self) -> bool:
-        starts = [part for part in self.sampler.modules() if isinstance(part, Persistent)]
-        return bool(starts) and all(
-            start.continues and (start.size or 0) <= self.n_samples for start in starts
-        )
 
     def predict_dataloader(self) -> DataLoader:
         """Numbers of the samples to draw, in batches of the size of a training step's chains."""

@@ -57,11 +57,14 @@ class EBMLightningModule(
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
         flow_updates: flow steps per energy step, on the same draw.
         n_samples: fresh samples that test and predict draw.
-        evaluation_draws: draws of the sampler that a fresh chain runs through.
+        evaluation_draws: draws of the sampler that a fresh chain runs through; up to eight times
+            as many while chains do not agree.
         log_z_draws: draws of the flow from which test and validation estimate log Z; a tenth of
             them while training waits.
         annealing_steps: where no flow has learned, steps of the annealed path from which test
             and validate estimate log Z; 0 for no estimate.
+        search_steps: steps of the chains that look, from noise, data and flow, for mass of the
+            model that log Z may have missed; a tenth of them while training waits; 0 for none.
         measures: what is measured in validation and test; by default all that applies.
 
     Raises:
@@ -93,6 +96,7 @@ class EBMLightningModule(
         evaluation_draws: int = 20,
         log_z_draws: int = 10_000,
         annealing_steps: int = 100,
+        search_steps: int = 1000,
         measures: list[Measure] | None = None,
     ) -> None:
         super().__init__()
@@ -119,6 +123,7 @@ class EBMLightningModule(
         self.evaluation_draws = evaluation_draws
         self.log_z_draws = log_z_draws
         self.annealing_steps = annealing_steps
+        self.search_steps = search_steps
         self.measures = default_measures() if measures is None else measures
         self.average = None if energy_average is None else moving_average(energy, energy_average)
         if self.flow is not None and not sampler.teaches_flow:

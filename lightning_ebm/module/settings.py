@@ -60,7 +60,8 @@ def check_settings(settings: dict[str, Any]) -> None:
     for key in ("flow_updates", "n_samples", "evaluation_draws", "log_z_draws"):
         if settings[key] < 1:
             raise SettingError(f"model.{key} is {settings[key]}: it must be at least 1")
-    for key in ("magnitude_penalty", "gradient_penalty", "flow_pretraining", "annealing_steps"):
+    whole = ("flow_pretraining", "annealing_steps", "search_steps")
+    for key in ("magnitude_penalty", "gradient_penalty", *whole):
         if settings[key] < 0:
             raise SettingError(f"model.{key} is {settings[key]}: it must not be negative")
     average = settings["energy_average"]

@@ -11,10 +11,12 @@ from lightning_ebm.evaluation.log_z import (
     Annealing,
     annealed_sandwich,
     bridge_sampling,
+    conclude,
     flow_sandwich,
     importance_sampling,
     reverse_importance_sampling,
 )
+from lightning_ebm.evaluation.log_z.estimate import log_mean
 from lightning_ebm.kernels import HMC, MALA, ULA
 
 LOG_SCALE = 3.7
@@ -81,99 +83,86 @@ def test_few_draws_err_downwards_from_the_proposal_and_upwards_from_the_model():
     assert upper.mean() > LOG_SCALE + 4 * upper.std() / math.sqrt(2000)
 
 
-@pytest.mark.parametrize("estimator", ["importance", "reverse", "bridge"])
-def test_standard_errors_are_those_of_repetitions(estimator):
+ESTIMATORS = {
+    "importance": lambda q, p: importance_sampling(q),
+    "reverse": lambda q, p: reverse_importance_sampling(p),
+    "bridge": bridge_sampling,
+}
+"""By name, functions of log-weights at draws of the proposal and at draws of the model."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gaussian in 5 dimensions",
+        "mixture in 2 dimensions",
+        pytest.param("gaussian in 64 dimensions", marks=pytest.mark.slow),
+        pytest.param("mixture in 64 dimensions", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_two_standard_errors_hold_the_answer_as_often_as_they_should(estimator, name):
+    """400 repetitions: a coverage of .95 is seen within .90 and .99 but once in 10,000 times."""
+    torch.manual_seed(1)
+    target, proposal = PAIRS[name]
+    q = log_weights(target, proposal, proposal.sample(200_000)[0]).view(400, 500)
+    p = log_weights(target, proposal, target.sample(200_000)[0]).view(400, 500)
+    estimates = [ESTIMATORS[estimator](a, b) for a, b in zip(q, p, strict=True)]
+    known = [e for e in estimates if math.isfinite(e.standard_error)]
+    within = [abs(e.value - LOG_SCALE) <= 2 * e.standard_error for e in known]
+    assert 0.90 <= sum(within) / len(known) <= 0.99
+    # Where the weights are bounded it is known; 1/w has a heavy tail.
+    assert len(known) > (20 if estimator == "reverse" else 380)
+
+
+def test_the_error_of_a_heavy_tail_is_unknown_and_not_small():
+    """Weights of index .8: a sample's own error holds the answer two times of three."""
     torch.manual_seed(0)
-    target, proposal = PAIRS["mixture in 2 dimensions"]
-    q = log_weights(target, proposal, proposal.sample(300_000)[0]).view(300, 1000)
-    p = log_weights(target, proposal, target.sample(300_000)[0]).view(300, 1000)
-    estimates = [
-        {
-            "importance": lambda a, b: importance_sampling(a),
-            "reverse": lambda a, b: reverse_importance_sampling(b),
-            "bridge": bridge_sampling,
-        }[estimator](a, b)
-        for a, b in zip(q, p, strict=True)
-    ]
-    errors = torch.tensor([e.value - LOG_SCALE for e in estimates])
-    claimed = torch.tensor([e.standard_error for e in estimates])
-    assert errors.std() == pytest.approx(claimed.mean().item(), rel=0.15)
+    weights = -0.8 * torch.rand(200, 10_000, dtype=torch.float64).log() + math.log(0.2)
+    estimates = [importance_sampling(row) for row in weights]
+    naive = [row.exp().std() / 100 for row in weights]
+    holds = [abs(e.value) <= 2 * error for e, error in zip(estimates, naive, strict=True)]
+    assert sum(holds) < 0.75 * 200
+    assert sum(math.isinf(e.standard_error) for e in estimates) >= 199
+    assert sum(e.tail_index for e in estimates) / 200 == pytest.approx(0.8, abs=0.05)
+
+
+def test_weights_of_a_few_levels_have_no_tail():
+    torch.manual_seed(0)
+    weights = (torch.rand(10_000) < 0.03).double().mul(3)
+    estimate = importance_sampling(weights)
+    truth = math.log(0.97 + 0.03 * math.exp(3))
+    assert abs(estimate.value - truth) < 3 * estimate.standard_error < 0.1
+    assert importance_sampling(torch.zeros(1000)).standard_error == 0
+
+
+def test_no_draws_are_worth_more_than_were_made():
+    torch.manual_seed(0)
+    opposite = torch.tensor([[0.0, 0.1], [0.1, 0.0]]).repeat(50, 100).flatten()
+    assert importance_sampling(opposite).effective_draws <= len(opposite)
+    chains = reverse_importance_sampling(opposite, chains=200)
+    assert chains.effective_draws <= len(opposite)
 
 
 def test_draws_of_one_chain_do_not_count_as_independent():
     torch.manual_seed(0)
     target, proposal = PAIRS["mixture in 2 dimensions"]
-    once = log_weights(target, proposal, target.sample(500)[0])
+    once = log_weights(target, proposal, proposal.sample(500)[0])
     repeated = once.repeat(20)
-    alone = reverse_importance_sampling(once)
-    assert reverse_importance_sampling(repeated, chains=500).standard_error == pytest.approx(
-        alone.standard_error
-    )
-    assert reverse_importance_sampling(repeated).standard_error < alone.standard_error / 4
-
-
-def test_a_proposal_that_misses_a_mode_is_found_out_by_held_out_data():
-    torch.manual_seed(0)
-    target = two_modes(2)
-    blind = GaussianMixture([1.0], [[1.5, 1.5]], [[[0.55, 0.0], [0.0, 0.55]]])
-    q = log_weights(target, blind, blind.sample(10_000)[0])
-    chains_in_one_mode = blind.sample(2000)[0]
-    p = log_weights(target, blind, chains_in_one_mode)
-    data = log_weights(target, blind, target.sample(2000)[0])
-    unaware = flow_sandwich(q, p)
-    assert unaware.lower.value == pytest.approx(LOG_SCALE + math.log(0.8), abs=0.01)
-    assert unaware.lower.effective_draws > 5000, "nothing else gives it away"
-    aware = flow_sandwich(q, p, data_weights=data)
-    assert not aware.trusted
-    assert "flow misses mass: 19.6% of held-out data" in aware.verdict
-    assert aware.missed == pytest.approx(0.2, abs=0.03)
-    assert aware.unseen == 1
-
-
-def test_data_that_the_model_makes_too_little_of_does_not_speak_against_a_bounded_tilt():
-    """A tilt of ±2 nats, e^{2 sign}, over N(0, 1): Z = cosh 2, and data only where it is heavy."""
-    torch.manual_seed(0)
-    proposal, data = torch.randn(10_000), torch.randn(1000).abs() + 4
-
-    def tilt(x):
-        return 2 * torch.tanh(1000 * x)
-
-    model = torch.randn(40_000)
-    model = model[torch.rand(40_000) < (tilt(model) - 2).exp()]
-    # Where tanh has saturated in the type of floats all weights are one: a slope tells them apart.
-    weights = [tilt(x) + 1e-3 * x for x in (proposal, model, data)]
-    sandwich = flow_sandwich(weights[0], weights[1], data_weights=weights[2])
-    assert sandwich.missed > 0.5
-    # 3/10,000 · e²/cosh 2.
-    assert sandwich.unseen == pytest.approx(3e-4 * math.exp(2) / math.cosh(2), rel=0.05)
-    assert sandwich.trusted, sandwich.verdict
-    assert sandwich.log_z == pytest.approx(math.log(math.cosh(2)), abs=0.05)
-
-
-def test_one_odd_point_of_the_data_does_not_decide_what_may_be_unseen():
-    """.98 N(0, 1) + .02 N(0, 1 | x > 4): in R weights are 632, and 3/n · 632 bounds p(R) = .02."""
-    inside = math.log(0.98 + 0.02 / 3.167e-5)
-    proposal = torch.full((10_000,), math.log(0.98), dtype=torch.float64)
-    data = torch.full((1000,), math.log(0.98), dtype=torch.float64)
-    data[:20] = inside
-    expected = 3e-4 * math.exp(inside) / 0.98
-    assert 0.02 < expected < 0.25
-    assert flow_sandwich(proposal, data_weights=data).unseen == pytest.approx(expected)
-    data[0] = 30.0
-    assert flow_sandwich(proposal, data_weights=data).unseen == pytest.approx(expected / 0.9)
-    data[:20] = 30.0
-    assert flow_sandwich(proposal, data_weights=data).unseen == 1
+    alone = importance_sampling(once)
+    as_chains = log_mean(repeated, chains=500)
+    assert as_chains.standard_error == pytest.approx(alone.standard_error)
+    assert as_chains.effective_draws == pytest.approx(alone.effective_draws, rel=0.01)
+    assert log_mean(repeated).standard_error < alone.standard_error / 4
 
 
 def test_a_good_proposal_is_trusted_and_the_interval_holds_the_answer():
     torch.manual_seed(0)
     target, proposal = PAIRS["mixture in 2 dimensions"]
-    q, p, data = (
-        log_weights(target, proposal, x.sample(10_000)[0]) for x in (proposal, target, target)
-    )
-    sandwich = flow_sandwich(q, p, chains=1000, data_weights=data)
+    q, p = (log_weights(target, proposal, x.sample(10_000)[0]) for x in (proposal, target))
+    sandwich = flow_sandwich(q, p, chains=1000)
     low, high = sandwich.interval
-    assert sandwich.verdict.startswith("trusted: log Z is 3.699, between")
+    assert "log Z by flow: trusted: log Z is 3.699, between" in conclude(sandwich).sentence
     assert low < LOG_SCALE < high < low + 0.2
     assert sandwich.log_z == sandwich.between.value
 
@@ -183,7 +172,7 @@ def test_an_upper_end_below_the_lower_one_is_not_trusted():
     target, proposal = PAIRS["mixture in 2 dimensions"]
     q = log_weights(target, proposal, proposal.sample(10_000)[0])
     sandwich = flow_sandwich(q, log_weights(target, proposal, proposal.sample(10_000)[0]) - 1)
-    assert "the draws are not the model's" in sandwich.verdict
+    assert "the draws are not the model's" in conclude(sandwich).sentence
 
 
 def test_one_end_alone_is_not_trusted():
@@ -191,14 +180,40 @@ def test_one_end_alone_is_not_trusted():
     target, proposal = PAIRS["mixture in 2 dimensions"]
     alone = flow_sandwich(log_weights(target, proposal, proposal.sample(1000)[0]))
     assert alone.interval[1] == math.inf
-    assert "no draws of the model" in alone.verdict
+    assert "no draws of the model" in conclude(alone).sentence
 
 
 def test_a_model_without_density_at_the_proposal_is_not_trusted():
     nothing = torch.full((100,), -torch.inf)
     sandwich = flow_sandwich(nothing, nothing)
-    assert not sandwich.trusted
+    assert not conclude(sandwich).trusted
     assert sandwich.lower.value == -math.inf
+
+
+def test_every_doubt_ends_trust_and_a_wrong_model_is_called_so_beside_a_right_log_z():
+    torch.manual_seed(0)
+    target, proposal = PAIRS["mixture in 2 dimensions"]
+    q, p = (log_weights(target, proposal, x.sample(10_000)[0]) for x in (proposal, target))
+    sandwich = flow_sandwich(q, p, chains=1000)
+    doubted = conclude(sandwich, doubts=["chains do not agree on energy"])
+    assert not doubted.trusted
+    assert doubted.sentence.startswith(
+        "log Z by flow: not trusted: chains do not agree on energy (log Z 3.699)"
+    )
+    wrong = conclude(sandwich, faults=["its mode weights are .3 off the truth"])
+    assert wrong.trusted
+    assert wrong.sentence.endswith(
+        "The model is wrong all the same: its mode weights are .3 off the truth"
+    )
+
+
+def test_a_bridge_that_disagrees_with_its_lower_end_is_not_trusted():
+    """Draws of the model that are off by .06 nats: within the tolerance, beyond the errors."""
+    torch.manual_seed(0)
+    target, proposal = PAIRS["mixture in 2 dimensions"]
+    q, p = (log_weights(target, proposal, x.sample(90_000)[0]) for x in (proposal, target))
+    assert conclude(flow_sandwich(q, p)).trusted
+    assert "nats apart" in conclude(flow_sandwich(q, p + 0.12)).sentence
 
 
 def annealed(target, start, n_steps=60, n=1000, **options):
@@ -217,8 +232,9 @@ def test_annealing_forward_and_backward_know_the_answer(dimension, n_steps):
     backward = path.backward(target.sample(1000)[0])
     sandwich = annealed_sandwich(forward.log_weights, backward)
     for end in (sandwich.lower, sandwich.upper, sandwich.between):
-        assert end.standard_error < 0.2
-        assert abs(end.value - LOG_SCALE) < 4 * end.standard_error + 0.01
+        # Weights of so short a path have tails whose error is unknown.
+        assert abs(end.value - LOG_SCALE) < min(4 * end.standard_error, 0.3) + 0.01
+    assert sandwich.between.standard_error < 0.1
     shares = forward.log_weights.softmax(0)
     left = shares[forward.x.sum(1) < 0].sum()
     error = math.sqrt(0.16 * shares.square().sum())

@@ -78,15 +78,6 @@ def test_wrong_weights_are_found_by_every_measure_that_could():
     assert figures["distance/chains_data_mmd"] > 0.05
 
 
-def test_a_flow_that_misses_a_mode_is_said_to():
-    seen = evidence(flow=Blind())
-    figures = Likelihood()(seen)
-    assert figures["log_z/trusted"] == 0
-    assert figures["log_z/missed_share_of_data"] == pytest.approx(0.2, abs=0.04)
-    assert figures["log_z/unseen_share"] == 1
-    assert "flow misses mass" in seen.remarks[0]
-
-
 def test_a_tilt_of_the_very_flow_is_weighed_without_evaluating_it():
     class Counted(Blind):
         evaluated = 0

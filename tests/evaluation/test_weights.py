@@ -57,6 +57,9 @@ def test_weighted_draws_know_the_weights_and_their_errors():
         values.append(value[0])
         errors.append(error[0])
     values, errors = torch.stack(values), torch.stack(errors)
+    # Few of these small samples of lognormal weights look as if they had no variance.
+    assert errors.isfinite().double().mean() > 0.6
+    errors = errors[errors.isfinite()]
     assert values.mean().item() == pytest.approx(0.8413, abs=0.006)
     assert values.std().item() == pytest.approx(errors.mean().item(), rel=0.15)
 

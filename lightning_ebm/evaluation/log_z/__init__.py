@@ -9,20 +9,27 @@ from lightning_ebm.evaluation.log_z.importance import (
 )
 from lightning_ebm.evaluation.log_z.sandwich import (
     FEW_DRAWS,
+    UNSEEN,
     Sandwich,
     annealed_sandwich,
     flow_sandwich,
 )
+from lightning_ebm.evaluation.log_z.unaccounted import unaccounted_shares
+from lightning_ebm.evaluation.log_z.verdict import Verdict, conclude
 
 __all__ = [
     "FEW_DRAWS",
+    "UNSEEN",
     "Annealing",
     "Estimate",
     "Sandwich",
+    "Verdict",
     "WeightedPoints",
     "annealed_sandwich",
     "bridge_sampling",
+    "conclude",
     "flow_sandwich",
     "importance_sampling",
     "reverse_importance_sampling",
+    "unaccounted_shares",
 ]

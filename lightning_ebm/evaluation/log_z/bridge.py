@@ -41,7 +41,9 @@ def bridge_sampling(
         if not change > tolerance:
             break
     above, below = _terms(q, p, log_r, log_share_p, log_share_q)
-    from_proposal, from_model = log_mean(above), log_mean(below, chains)
+    # The terms are bounded by 1/s_p and 1/(s_q r), however heavy the tails of l are.
+    from_proposal = log_mean(above, bounded=True)
+    from_model = log_mean(below, chains, bounded=True)
     return Estimate(
         float(log_r),
         math.hypot(from_proposal.standard_error, from_model.standard_error),

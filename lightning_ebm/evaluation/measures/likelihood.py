@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import Sandwich, annealed_sandwich, flow_sandwich
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.evaluation.search import SNAPSHOTS
+from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
+
+DRIFT = 0.1
+"""Nats by which energies of fresh chains may change over the draws that count."""
+N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 64, 32, 4
+"""Where a weight is a whole annealed path: of either kind of data, of chains, of states."""
 
 
 class Likelihood(Measure):
-    """log Z from below and above with a verdict; test likelihood, and bits per dimension.
+    """log Z from below and above; test likelihood, and bits per dimension.
 
     With a flow: importance sampling from it and to it, and the bridge. Without: annealing from
-    the reference and back, outside `fit` alone, since it takes a while.
+    the reference and back, outside `fit` alone, since it takes a while. Chains then look for mass
+    that neither has met. The verdict is concluded when all measures have had their say.
     """
 
     def __call__(self, evidence: Evidence) -> Figures:
@@ -20,12 +34,16 @@ class Likelihood(Measure):
         if evidence.weighted is None:
             return {}
         sandwich = _with_flow(evidence) if evidence.flow is not None else _annealed(evidence)
-        evidence.remarks.append(f"log Z by {sandwich.proposal}: {sandwich.verdict}")
+        sandwich = replace(sandwich, doubts=sandwich.doubts + _drift(evidence))
+        evidence.sandwich = sandwich
         figures: Figures = dict(sandwich.scalars())
         if evidence.log_z is not None:
             low, high = sandwich.interval
+            covers = low <= evidence.log_z <= high
             figures["log_z/error"] = sandwich.log_z - evidence.log_z
-            figures["log_z/covers_quadrature"] = float(low <= evidence.log_z <= high)
+            figures["log_z/covers_quadrature"] = float(covers)
+            if not covers:
+                evidence.doubts.append(f"log Z by quadrature is {evidence.log_z:.3f}")
         if evidence.density is None:
             figures["model/log_z"] = sandwich.log_z
             figures |= _likelihood(evidence, sandwich)
@@ -33,18 +51,70 @@ class Likelihood(Measure):
 
 
 def _with_flow(evidence: Evidence) -> Sandwich:
-    settled = evidence.settled
-    return flow_sandwich(
-        evidence.weighted.log_weights,
-        evidence.log_weights(settled.flatten(0, 1)),
-        chains=settled.shape[1],
-        data_weights=evidence.log_weights(evidence.data),
+    weights, settled = evidence.weighted.log_weights, evidence.settled
+    sandwich = flow_sandwich(
+        weights, evidence.log_weights(settled.flatten(0, 1)), chains=settled.shape[1]
     )
+    samples = {
+        "held-out data": evidence.data,
+        "the flow": evidence.weighted.x,
+        "fresh chains": evidence.draws[-1],
+    }
+    return _questioned(sandwich, evidence, samples, evidence.log_weights, SNAPSHOTS)
 
 
 def _annealed(evidence: Evidence) -> Sandwich:
     ends = evidence.draws[-1][: evidence.annealing_chains]
-    return annealed_sandwich(evidence.weighted.log_weights, evidence.annealing.backward(ends))
+    path = evidence.annealing
+    sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
+    # A weight costs a whole path here, so that the data farthest from what was annealed speak.
+    data = _farthest(evidence.data, evidence.weighted.x, N_DATA_ANNEALED)
+    samples = {"held-out data": data, "fresh chains": ends[:N_ENDS_ANNEALED]}
+    return _questioned(sandwich, evidence, samples, path.backward, SNAPSHOTS_ANNEALED)
+
+
+def _farthest(x: Tensor, others: Tensor, n: int) -> Tensor:
+    """The n points of x farthest from all others, and n evenly spaced ones, `(2n, *event)`."""
+    distances = torch.cdist(x.flatten(1), others.flatten(1)).amin(1)
+    farthest = distances.topk(min(n, len(x))).indices
+    ordinary = torch.linspace(0, len(x) - 1, n, device=x.device).long()
+    return x[torch.cat([farthest, ordinary])]
+
+
+def _questioned(
+    sandwich: Sandwich,
+    evidence: Evidence,
+    samples: dict[str, Tensor],
+    log_weights: Weights,
+    snapshots: int,
+) -> Sandwich:
+    found = look_for_unseen_mass(
+        evidence.problem,
+        samples,
+        log_weights,
+        evidence.weighted.log_weights,
+        sandwich.log_z,
+        evidence.search_steps,
+        sandwich.proposal,
+        snapshots,
+    )
+    doubts = sandwich.doubts + found.doubts
+    return replace(sandwich, doubts=doubts, looked=found.looked, unseen=found.unseen)
+
+
+def _drift(evidence: Evidence) -> list[str]:
+    """Whether chains are still on their way: paired change of their energies, chain by chain."""
+    if not evidence.followed or len(evidence.settled) < 2:
+        return []
+    settled = evidence.settled
+    energy = -evaluate(evidence.problem.log_density, settled.flatten(0, 1)).view(settled.shape[:2])
+    first, second = energy.chunk(2)
+    change = second.mean(0) - first.mean(0)
+    error = float(change.std()) / math.sqrt(len(change))
+    drift = float(change.mean())
+    if abs(drift) > max(4 * error, DRIFT):
+        return [f"fresh chains are still on their way: their energy changes by {drift:+.2f} nats"]
+    return []
 
 
 def _likelihood(evidence: Evidence, sandwich: Sandwich) -> Figures:

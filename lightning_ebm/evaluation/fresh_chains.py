@@ -1,0 +1,102 @@
+"""Chains that begin anew, run until they agree; the sampler's own chains and step sizes stay."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.evaluation.convergence import convergence, worst
+from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.problem import Evaluations, Problem
+from lightning_ebm.sampler import Draw, Sampler
+from lightning_ebm.starts import FromFlow, Persistent
+
+AGREED = 1.05
+"""R-hat below which chains need not run longer."""
+HOPELESS = 1.5
+"""R-hat above which running on for as long again would not help."""
+DOUBLINGS = 3
+"""How often a run may be continued for as long again."""
+
+
+class FreshChains(NamedTuple):
+    """Draws in order, and how often the model was evaluated for them."""
+
+    draws: list[Draw]
+    evaluations: Evaluations
+
+
+def fresh_draws(
+    sampler: Sampler,
+    problem: Problem,
+    n: int,
+    n_draws: int,
+    membership: Callable[[Tensor], Tensor] | None = None,
+) -> FreshChains:
+    """Run n chains that begin anew through `n_draws` draws, and on while they do not agree.
+
+    Chains that persist begin as draws of the flow where the sampler uses one: a flow is closer to
+    the model than noise is. While R-hat of the energy over the second half of the draws (or of a
+    membership, if one is given) tells that they are on the way but not there, as many draws are
+    added, at most three times.
+
+    Args:
+        sampler: its chains, step sizes and mode are put back afterwards.
+        problem: what is drawn from.
+        n: number of chains.
+        n_draws: draws to begin with.
+        membership: maps points to groups `(n, K)` that chains should agree on.
+    """
+    with _begun_anew(sampler, problem):
+        draws = [sampler(problem, n) for _ in range(n_draws)]
+        for _ in range(DOUBLINGS if follows_chains(sampler, n) else 0):
+            if not AGREED < disagreement(problem, draws, membership) < HOPELESS:
+                break
+            draws += [sampler(problem, n) for _ in range(len(draws))]
+    return FreshChains(draws, problem.evaluations)
+
+
+def follows_chains(sampler: Sampler, n: int) -> bool:
+    """Whether chain i of a draw of n is chain i of the next."""
+    starts = [part for part in sampler.modules() if isinstance(part, Persistent)]
+    return bool(starts) and all(start.continues and (start.size or 0) <= n for start in starts)
+
+
+def disagreement(
+    problem: Problem, draws: list[Draw], membership: Callable[[Tensor], Tensor] | None = None
+) -> float:
+    """The largest split R-hat of energy and memberships over the second half of the draws."""
+    settled = torch.stack([draw.x for draw in draws[len(draws) // 2 :]])
+    shape = settled.shape[:2]
+    if shape[0] < 4:
+        return 1.0
+    seen = [convergence(evaluate(problem.log_density, settled.flatten(0, 1)).view(shape))]
+    if membership is not None:
+        groups = membership(settled.flatten(0, 1)).argmax(1)
+        indicators = torch.nn.functional.one_hot(groups).double().view(*shape, -1)
+        seen += [convergence(part) for part in indicators.unbind(2)]
+    return worst(seen).rhat
+
+
+@contextmanager
+def _begun_anew(sampler: Sampler, problem: Problem) -> Iterator[None]:
+    kept, training = copy.deepcopy(sampler.state_dict()), sampler.training
+    starts = [part for part in sampler.modules() if isinstance(part, Persistent)]
+    firsts = [start.first for start in starts]
+    if sampler.uses_flow and problem.proposal is not None:
+        for start in starts:
+            start.first = FromFlow()
+    try:
+        sampler.eval()
+        sampler.forget()
+        yield
+    finally:
+        for start, first in zip(starts, firsts, strict=True):
+            start.first = first
+        sampler.load_state_dict(kept)
+        sampler.train(training)

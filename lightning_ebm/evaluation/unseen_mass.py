@@ -1,0 +1,108 @@
+"""Mass of the model that a proposal may have missed: looked for by chains, judged by weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.evaluation.log_z import UNSEEN, unaccounted_shares
+from lightning_ebm.evaluation.search import SNAPSHOTS, look_around, widened_noise
+from lightning_ebm.problem import Problem
+
+N_NOISE = 240
+N_ORDINARY = 64
+N_SUSPECT = 96
+"""Chains begun as noise; at ordinary points of a sample; at points that speak against it."""
+
+Weights = Callable[[Tensor], Tensor]
+"""Maps points `(n, *event)` to log p̃/q `(n,)`, q the proposal."""
+
+
+class Search(NamedTuple):
+    """What was looked for and found.
+
+    Attributes:
+        unseen: largest share of Z that may lie where some chain stays and no draw tells of it.
+        looked: where chains began, and how long they ran, in words.
+        doubts: what was found, a clause for each origin of chains.
+    """
+
+    unseen: float
+    looked: str
+    doubts: list[str]
+
+
+def look_for_unseen_mass(
+    problem: Problem,
+    samples: dict[str, Tensor],
+    log_weights: Weights,
+    proposal_weights: Tensor,
+    log_z: float,
+    n_steps: int,
+    proposal: str,
+    snapshots: int = SNAPSHOTS,
+) -> Search:
+    """Run chains from noise and from samples, and bound what lies where they stay.
+
+    Of each sample the points begin chains that, standing alone, would speak against log Z, and
+    some ordinary ones. A point in the tail of a mode that the proposal covers walks back into it;
+    one in a mode that was lost stays, be it one of thousands.
+
+    Args:
+        problem: the model.
+        samples: points `(n, *event)` by the name of where they come from.
+        log_weights: see `Weights`.
+        proposal_weights: log-weights at the proposal's draws, `(n,)`.
+        log_z: the estimate that is questioned.
+        n_steps: steps of each chain; with 0 the points themselves are all there is.
+        proposal: what the proposal is called.
+        snapshots: states of each chain that are weighed.
+    """
+
+    def shares(points: Tensor) -> Tensor:
+        weights = log_weights(points.flatten(0, 1)).view(points.shape[:2])
+        return unaccounted_shares(weights, proposal_weights, log_z)
+
+    starts, alone = {}, {}
+    for name, x in samples.items():
+        alone[name] = shares(x[None])
+        starts[name] = x[_suspect_and_ordinary(alone[name])]
+    if n_steps == 0:
+        return _found(alone, "", proposal, len(proposal_weights))
+    starts["noise"] = widened_noise(problem.reference, N_NOISE).to(next(iter(samples.values())))
+    trails = look_around(problem, starts, n_steps, snapshots)
+    # What is begun as noise and still climbs has not come to where the model is.
+    noise = torch.tensor([name == "noise" for name in trails.origins], device=x.device)
+    found = shares(trails.points).masked_fill(noise & ~trails.settled, 0.0)
+    parts = dict(zip(starts, found.split([len(x) for x in starts.values()]), strict=True))
+    names = ", ".join(f"{len(x)} from {name}" for name, x in starts.items())
+    looked = f"{len(found)} chains of {n_steps} steps ({names})"
+    return _found(parts, looked, proposal, len(proposal_weights))
+
+
+def _found(parts: dict[str, Tensor], looked: str, proposal: str, n: int) -> Search:
+    doubts = [
+        f"{proposal} misses mass: up to {float(share.max()):.1%} of the model may lie where "
+        f"{int((share > UNSEEN).sum())} of {len(share)} chains from {name} stay and its {n} draws "
+        "hardly come"
+        for name, share in parts.items()
+        if (share > UNSEEN).any()
+    ]
+    unseen = max(float(share.max()) for share in parts.values())
+    return Search(unseen, looked, doubts)
+
+
+def _suspect_and_ordinary(shares: Tensor) -> Tensor:
+    """Rows that speak against the estimate, and some of the others, evenly spaced."""
+    suspect = (shares > UNSEEN).nonzero()[:, 0]
+    others = (shares <= UNSEEN).nonzero()[:, 0]
+    return torch.cat([_evenly(suspect, N_SUSPECT), _evenly(others, N_ORDINARY)])
+
+
+def _evenly(rows: Tensor, at_most: int) -> Tensor:
+    if len(rows) <= at_most:
+        return rows
+    return rows[torch.linspace(0, len(rows) - 1, at_most, device=rows.device).long()]
