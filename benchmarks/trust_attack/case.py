@@ -90,7 +90,6 @@ class Case:
             reference=self.reference,
             proposal=self.parts.flow,
             flow=self.parts.flow,
-            data=self.held_out,
         )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.trust_attack.case import Case
+from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.fresh_chains import follows_chains, fresh_draws
 from lightning_ebm.evaluation.measures import ChainConvergence, Figures, Likelihood
 from lightning_ebm.kernels import MALA
 from lightning_ebm.registry import find
@@ -62,18 +64,16 @@ def judge(case: Case) -> Outcome:
     begin = time.perf_counter()
     problem = case.problem()
     sampler = _tuned_sampler(case)
-    draws = [sampler(problem, N_CHAINS) for _ in range(N_DRAWS)]
+    draws, evaluations = fresh_draws(sampler, problem, N_CHAINS, N_DRAWS)
     evidence = Evidence(
         problem=problem,
         data=case.held_out,
         draws=[draw.x for draw in draws],
-        evaluations=problem.evaluations.densities,
-        followed=True,
+        evaluations=evaluations.densities,
+        followed=follows_chains(sampler, N_CHAINS),
         flow=case.parts.flow,
     )
-    figures: Figures = {}
-    for measure in (Likelihood(), ChainConvergence()):
-        figures |= measure(evidence)
+    figures = assess(evidence, [Likelihood(), ChainConvergence()])
     log_z, low, high = _interval(figures)
     return Outcome(
         case.family,
@@ -85,24 +85,22 @@ def judge(case: Case) -> Outcome:
         log_z,
         low,
         high,
-        " | ".join(evidence.remarks),
+        " | ".join(reversed(evidence.remarks)),
         time.perf_counter() - begin,
     )
 
 
 def _tuned_sampler(case: Case) -> Sampler:
-    """The case's sampler, its step sizes found on chains that are then forgotten."""
+    """The case's sampler, its step sizes found on chains of its own."""
     step_size = 0.05 * float(case.reference.deviation.square().min())
     settings = {"step_size": step_size}
     if case.parts.sampler == "flow_mcmc":
-        local = MALA(step_size, target_acceptance=0.6)
-        settings = {"start": Persistent(FromFlow()), "local": local}
+        settings = {"start": Persistent(FromFlow()), "local": MALA(step_size, 0.6)}
     sampler = find(case.parts.sampler)(**settings)
     sampler.train()
     for _ in range(30):
         sampler(case.problem(), 64)
-    sampler.forget()
-    return sampler.eval()
+    return sampler
 
 
 def _interval(figures: Figures) -> tuple[float, float, float]:
