@@ -62,6 +62,21 @@ def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
     )
 
 
+def put(chain: Chain, rows: Tensor, others: Chain) -> Chain:
+    """The chain with other states at some rows `(k,)`; what is known of one part is forgotten."""
+    return Chain(
+        *(
+            None if old is None or new is None else old.index_copy(0, rows, new.to(old))
+            for old, new in zip(chain, others, strict=True)
+        )
+    )
+
+
+def at_zero_density(chain: Chain) -> Tensor:
+    """Which chains stand where the log-density, which must be known, is -∞ or NaN, `(n,)`."""
+    return chain.log_prob.isnan() | (chain.log_prob == -torch.inf)
+
+
 def per_point(values: Tensor, like: Tensor) -> Tensor:
     """Shape `values (n,)` so that they broadcast over `like (n, *event)`."""
     return values.reshape(-1, *[1] * (like.dim() - 1))

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.chain import Chain
+from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
-from lightning_ebm.starts import Start
+from lightning_ebm.starts import FromData, Start
+from lightning_ebm.zero_density import begin_chains, conduct
 
 
 class Draw(NamedTuple):
@@ -69,6 +70,8 @@ class Sampler(nn.Module, ABC):
 class MCMC(Sampler):
     """Start chains, apply a kernel `n_steps` times, keep what the start wants to keep.
 
+    Chains at zero density are begun anew, and those left there are counted: see `zero_density`.
+
     Args:
         start: where chains begin at each draw.
         kernel: the transition.
@@ -98,32 +101,39 @@ class MCMC(Sampler):
         """One draw: n chains, `n_steps` transitions each."""
         space = problem.pullback() if self.latent else problem
         # The energy has changed since the last draw: what was known at these points is not.
-        chain = Chain(self.start.begin(space, n))
-        infos = []
+        begun = begin_chains(self.start, self.kernel, space, n)
+        chain, infos = begun.chain, []
         for _ in range(self.n_steps):
             chain, info = self.kernel.step(space, chain)
             infos.append(info)
         self.start.end(chain.x)
-        return Draw(space.to_data(chain.x), average(infos))
+        return Draw(space.to_data(chain.x), average(infos) | conduct(space, begun, chain))
 
 
 def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) -> Tensor:
-    """-(1-s) mean log q(x⁻) - s mean log q(x⁺): the forward KL to a mixture, up to a constant.
+    """-mean log q over the points drawn, each exchanged for a datum with probability s.
 
-    What the flow learns from changes its proposals, never the target. A flow that learns from the
-    points drawn alone forgets a mode that they have left, and will not propose it again.
+    Its mean over these exchanges, -(1-s) mean log q(x⁻) - s mean log q(x⁺), is the forward KL to
+    a mixture, up to a constant; it costs no more than the points drawn alone. What the flow
+    learns from changes its proposals, never the target. A flow that learns from the points drawn
+    alone forgets a mode that they have left, and will not propose it again.
 
     Args:
         problem: has the flow, and the data x⁺.
         draw: has the points drawn, x⁻.
-        data_share: s, from 0 to 1.
+        data_share: s, from 0 to 1. Above 0 every call takes random numbers.
+
+    Raises:
+        SettingError: if data is to be learned from, and the problem has none.
     """
-    loss = -problem.flow.log_prob(draw.x.detach()).mean()
-    if data_share == 0:
-        return loss
-    if problem.data is None:
-        raise SettingError("the flow learns from data too, but this draw has no batch of data")
-    return torch.lerp(loss, -problem.flow.log_prob(problem.data).mean(), data_share)
+    x = draw.x.detach()
+    if data_share > 0:
+        if problem.data is None:
+            raise SettingError("the flow learns from data too, but this draw has no batch of data")
+        data = FromData().begin(problem, len(x))
+        exchanged = torch.rand(len(x), device=x.device) < data_share
+        x = torch.where(per_point(exchanged, x), data, x)
+    return -problem.flow.log_prob(x).mean()
 
 
 def require_share(data_share: float) -> float:

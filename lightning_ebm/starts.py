@@ -16,10 +16,10 @@ from lightning_ebm.problem import Problem
 class Start(nn.Module, ABC):
     """Where the chains of a draw begin.
 
-    To implement one: write `begin`; if it keeps chains, write `end` and `forget` too, save them by
-    `get_extra_state` / `set_extra_state`, and set `continues = True` if all of them go on. Chains
-    are plain tensors, never buffers, which DistributedDataParallel would overwrite with those of
-    rank 0.
+    To implement one: write `begin`; if it keeps chains, write `anew`, `end` and `forget` too, save
+    them by `get_extra_state` / `set_extra_state`, and set `continues = True` if all of them go on.
+    Chains are plain tensors, never buffers, which DistributedDataParallel would overwrite with
+    those of rank 0.
 
     Attributes:
         continues: whether every chain goes on where it was, so that in the long run it forgets
@@ -31,6 +31,13 @@ class Start(nn.Module, ABC):
     @abstractmethod
     def begin(self, problem: Problem, n: int) -> Tensor:
         """The points `(n, *event)` where n chains begin, in the problem's space."""
+
+    def anew(self, problem: Problem, n: int) -> Tensor:
+        """Points `(n, *event)` for chains that cannot go on from where they are.
+
+        What is kept stays as it is; a start that keeps nothing begins them like any other.
+        """
+        return self.begin(problem, n)
 
     def end(self, x: Tensor) -> None:
         """Take note of where the chains of the last `begin` ended."""
@@ -108,6 +115,10 @@ class Persistent(Start):
             anew = torch.rand(n, device=x.device) < self.restart
             x = torch.where(per_point(anew, x), self.first.begin(problem, n), x)
         return x
+
+    def anew(self, problem: Problem, n: int) -> Tensor:
+        """N new chains, as those that the bank was filled with."""
+        return self.first.anew(problem, n)
 
     def end(self, x: Tensor) -> None:
         """Write the chains back to their own places."""

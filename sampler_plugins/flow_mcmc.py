@@ -16,12 +16,16 @@ from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, require_share
 from lightning_ebm.starts import Persistent, Start
 
+DATA_SHARE = 0.2
+"""What the flow learns from data, of all that it learns from, unless told otherwise."""
+
 
 class FlowMCMCSampler(MCMC):
     """Flow-MCMC: flow proposals accepted by Metropolis-Hastings, then local steps; crosses modes.
 
-    The flow is fitted to the chains by maximum likelihood, one step behind them, unless it is to
-    stay as it was.
+    The flow is fitted by maximum likelihood to the chains, one step behind them, and for a small
+    part to data, unless it is to stay as it was. So it goes on proposing every mode of the data:
+    one that all chains have left gains weight in the model until they come back.
 
     Args:
         n_steps: rounds of global and local moves per draw.
@@ -34,11 +38,11 @@ class FlowMCMCSampler(MCMC):
         start: where chains begin; by default they persist, and begin as noise. In many dimensions
             let them begin from the flow: far outside, where the flow has next to no density, a
             chain outweighs all that is proposed, and stays.
-        adaptive: whether the flow goes on learning, from the chains; if not it stays as it was
-            fitted to data. With `model.base=flow` the target then tilts the very flow that is
-            proposed from, and acceptance depends on the tilt alone.
-        data_share: share of data in what the flow learns from; above 0 the flow goes on proposing
-            modes that the chains have left.
+        adaptive: whether the flow goes on learning; if not it stays as it was fitted to data.
+            With `model.base=flow` the target then tilts the very flow that is proposed from, and
+            acceptance depends on the tilt alone.
+        data_share: share of data in what the flow learns from; by default .2 if it learns. With 0
+            it forgets a rare mode that all chains have left, and never proposes it again.
 
     Raises:
         SettingError: if a number is out of its range, or a flow is to learn and not to.
@@ -60,13 +64,15 @@ class FlowMCMCSampler(MCMC):
         local: Kernel | None = None,
         start: Start | None = None,
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
-        data_share: float = 0.0,
+        data_share: float | None = None,
     ) -> None:
         if data_share and not adaptive:
             raise SettingError(
                 f"data_share is {data_share}, but adaptive is false, so that the flow learns "
                 "nothing: leave out one of them"
             )
+        if data_share is None:
+            data_share = DATA_SHARE if adaptive else 0.0
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
@@ -74,7 +80,7 @@ class FlowMCMCSampler(MCMC):
         self.data_share = require_share(data_share)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
-        """Maximum likelihood of the flow on the chains' states, and on data if it is to."""
+        """Maximum likelihood of the flow on the chains' states, and on data for a part."""
         if not self.teaches_flow:
             return None
         return flow_likelihood_loss(problem, draw, self.data_share)

@@ -10,6 +10,7 @@ from lightning_ebm.chain import Chain, with_density
 from lightning_ebm.kernels import MALA, average
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.starts import Persistent
+from lightning_ebm.zero_density import begin_chains
 
 LADDER = (1.0, 0.6, 0.35, 0.2, 0.1, 0.0)
 
@@ -64,7 +65,8 @@ class ReplicaExchangeSampler(Sampler):
         """One draw: the cold chains after `n_rounds` of local moves and swaps."""
         rungs = [problem.tempered(beta) for beta in self.ladder]
         chains = [
-            Chain(start.begin(rung, n)) for start, rung in zip(self.starts, rungs, strict=True)
+            begin_chains(start, walk, rung, n).chain
+            for start, walk, rung in zip(self.starts, self.walks, rungs, strict=True)
         ]
         infos = []
         for _ in range(self.n_rounds):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import lightning as L
 import torch
 import yaml
+from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.units import unit
@@ -23,7 +25,8 @@ class MetricsFile(L.Callback):
     """Print remarks on the figures, and write those of `test` to `metrics.json`.
 
     The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
-    remarks.
+    remarks. It is JSON to the letter: a figure that is unknown or infinite is null, and a remark
+    says which.
     """
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
@@ -37,12 +40,15 @@ class MetricsFile(L.Callback):
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
-        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        metrics = {
+            name: float(value) if value.isfinite() else None
+            for name, value in sorted(trainer.callback_metrics.items())
+        }
         path = folder / "metrics.json"
         contents = metrics | {"run": _description(folder, trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(contents, indent=2, default=str) + "\n")
+        unfinished.write_text(json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n")
         unfinished.replace(path)
         print(f"Metrics written to {path}")
 
@@ -67,5 +73,11 @@ def _description(
         "versions": {name: version(name) for name in DISTRIBUTIONS}
         | {"python": platform.python_version()},
         "units": {name: unit(name) for name in names},
-        "settings": settings,
+        # YAML has infinities and JSON has none: they are put into words.
+        "settings": tree_map(
+            lambda leaf: (
+                str(leaf) if isinstance(leaf, float) and not math.isfinite(leaf) else leaf
+            ),
+            settings,
+        ),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 from lightning_ebm.errors import SettingError
@@ -35,6 +36,16 @@ class Density(ABC):
     @abstractmethod
     def box(self) -> tuple[float, float]:
         """Ends (lo, hi) of the square [lo, hi]² that holds all but a negligible mass."""
+
+    @property
+    def boxes(self) -> Tensor:
+        """Lowest and highest corners `(n, 2, *event)` of boxes that together hold as much.
+
+        One about each mode, where modes have places: quadrature is fine there, so that modes may
+        be as narrow and as far from each other as they like.
+        """
+        lo, hi = torch.tensor(self.box, dtype=torch.float64)
+        return torch.stack([lo.expand(self.event_shape), hi.expand(self.event_shape)])[None]
 
     @property
     @abstractmethod

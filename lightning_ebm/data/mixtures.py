@@ -20,7 +20,7 @@ class Mixture(Density):
     """A finite mixture, whose modes are its components.
 
     To implement one: hand the weights to `__init__`, and write `component_log_prob`,
-    `sample_component` and `box`.
+    `sample_component` and `boxes`.
 
     Args:
         weights: relative weight of each component; they are divided by their sum.
@@ -40,6 +40,16 @@ class Mixture(Density):
     @abstractmethod
     def sample_component(self, labels: Tensor) -> Tensor:
         """Draw one point from each component named in `labels` `(n,)`."""
+
+    @property
+    @abstractmethod
+    def boxes(self) -> Tensor:
+        """Lowest and highest corner of a box about each component, `(K, 2, *event)`."""
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """Ends of the square that holds all boxes, whichever the axis."""
+        return float(self.boxes.min()), float(self.boxes.max())
 
     @property
     def mode_weights(self) -> Tensor:
@@ -92,13 +102,11 @@ class GaussianMixture(Mixture):
         self.event_shape = (len(means[0]),)
 
     @property
-    def box(self) -> tuple[float, float]:
-        """Six standard deviations beyond the outermost modes, whichever the axis."""
-        modes = list(zip(self.means, self.scales, strict=True))
-        return (
-            min(min(mean) - 6 * scale for mean, scale in modes),
-            max(max(mean) + 6 * scale for mean, scale in modes),
-        )
+    def boxes(self) -> Tensor:
+        """Six standard deviations to either side of each mode."""
+        means = torch.tensor(self.means, dtype=torch.float64)
+        reach = 6 * torch.tensor(self.scales, dtype=torch.float64)[:, None]
+        return torch.stack([means - reach, means + reach], dim=1)
 
     def component_log_prob(self, x: Tensor) -> Tensor:
         """Log-density -|x - m|²/2s² - d log(s √2π) under each mode, `(n, K)`."""

@@ -45,10 +45,12 @@ class Moons(Mixture):
         self._log_node_weights = torch.from_numpy(numpy.log(node_weights / 2))
 
     @property
-    def box(self) -> tuple[float, float]:
-        """Six standard deviations beyond the moons' outer ends."""
-        reach = 1.5 * self.radius + 6 * self.scale
-        return (-reach, reach)
+    def boxes(self) -> Tensor:
+        """Six standard deviations beyond the ends of each moon."""
+        corners = [[-1.5, -0.25], [0.5, 0.75]]
+        low, high = self.radius * torch.tensor(corners, dtype=torch.float64)
+        low, high = low - 6 * self.scale, high + 6 * self.scale
+        return torch.stack([torch.stack([low, high]), torch.stack([-high, -low])])
 
     def component_log_prob(self, x: Tensor) -> Tensor:
         """Log-density under each moon, `(n, 2)`."""
@@ -103,10 +105,10 @@ class Rings(Mixture):
         self.scale = scale
 
     @property
-    def box(self) -> tuple[float, float]:
-        """Six standard deviations beyond the outermost ring."""
-        reach = max(self.radii) + 6 * self.scale
-        return (-reach, reach)
+    def boxes(self) -> Tensor:
+        """Six standard deviations beyond each ring."""
+        reach = torch.tensor(self.radii, dtype=torch.float64) + 6 * self.scale
+        return torch.stack([-reach, reach], dim=1)[:, :, None].expand(-1, -1, 2)
 
     def component_log_prob(self, x: Tensor) -> Tensor:
         """Log-density under each ring, `(n, 3)`."""
@@ -155,6 +157,12 @@ class Checkerboard(Density):
     def box(self) -> tuple[float, float]:
         """The board, with a quarter of its half width around it."""
         return (-1.25 * self.half_width, 1.25 * self.half_width)
+
+    @property
+    def boxes(self) -> Tensor:
+        """The black squares."""
+        low = torch.tensor(self.black, dtype=torch.float64) * self.side - self.half_width
+        return torch.stack([low, low + self.side], dim=1)
 
     @property
     def mode_weights(self) -> Tensor:

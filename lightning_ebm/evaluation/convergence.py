@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy
@@ -11,12 +12,13 @@ from torch import Tensor
 
 
 class Convergence(NamedTuple):
-    """What chains say of one quantity.
+    """What chains say of one quantity. What they cannot say is NaN.
 
     Attributes:
-        rhat: rank-normalised split R-hat; above 1.01 the chains do not agree.
-        bulk: effective draws for its mean.
-        tail: effective draws for its 5 % and 95 % quantiles.
+        rhat: rank-normalised split R-hat; above 1.01 the chains do not agree. Infinite where no
+            chain ever changes and they differ.
+        bulk: effective draws for its mean, never more than were made.
+        tail: effective draws for its 5 % and 95 % quantiles, never more than were made.
     """
 
     rhat: float
@@ -25,7 +27,10 @@ class Convergence(NamedTuple):
 
 
 def convergence(values: Tensor) -> Convergence:
-    """Diagnose one quantity along chains; a constant quantity has R-hat 1 and all its draws.
+    """Diagnose one quantity along chains.
+
+    A quantity that is the same in all draws says nothing of how the chains move: all is NaN. C
+    chains that never change are worth C draws at most, and their R-hat is infinite.
 
     Args:
         values: `(draws, chains)`, at least 4 draws, in order.
@@ -38,21 +43,36 @@ def convergence(values: Tensor) -> Convergence:
     if len(values) < 4:
         raise ValueError(f"{len(values)} draws are too few to split: convergence needs 4 or more")
     if (values == values.flatten()[0]).all():
-        return Convergence(1.0, float(values.numel()), float(values.numel()))
+        return Convergence(math.nan, math.nan, math.nan)
+    if (values == values[0]).all():
+        return Convergence(math.inf, float(values.shape[1]), float(values.shape[1]))
     array = values.detach().double().cpu().numpy()
     axes = {"draw_axis": 0, "chain_axis": 1}
-    # Chains that never move have no variance within: R-hat is then infinite, as it should be.
     with numpy.errstate(divide="ignore", invalid="ignore"):
         return Convergence(
             float(array_stats.rhat(array, method="rank", **axes)),
-            float(array_stats.ess(array, method="bulk", **axes)),
-            float(array_stats.ess(array, method="tail", prob=(0.05, 0.95), **axes)),
+            # Draws that alternate are worth more than as many independent ones for the mean, by
+            # an estimate that is too noisy to be believed.
+            _at_most(values.numel(), array_stats.ess(array, method="bulk", **axes)),
+            _at_most(
+                values.numel(),
+                array_stats.ess(array, method="tail", prob=(0.05, 0.95), **axes),
+            ),
         )
 
 
 def worst(parts: list[Convergence]) -> Convergence:
-    """The largest R-hat and the fewest draws among several quantities; what is NaN has no say."""
+    """The largest R-hat and the fewest draws among several quantities.
+
+    What is NaN has no say, unless it is NaN in all of them.
+    """
     table = torch.tensor(parts, dtype=torch.float64)
-    rhat = table[:, 0].nan_to_num(nan=-torch.inf).max()
-    fewest = table[:, 1:].nan_to_num(nan=torch.inf).min(0).values
-    return Convergence(float(rhat), *fewest.tolist())
+    unknown = table.isnan()
+    rhat = table[:, 0].masked_fill(unknown[:, 0], -torch.inf).max()
+    fewest = table[:, 1:].masked_fill(unknown[:, 1:], torch.inf).amin(0)
+    found = torch.cat([rhat[None], fewest]).masked_fill(unknown.all(0), torch.nan)
+    return Convergence(*found.tolist())
+
+
+def _at_most(made: int, effective: float) -> float:
+    return min(float(effective), float(made)) if math.isfinite(effective) else math.nan

@@ -47,7 +47,9 @@ class Evidence:
         n_weighted: draws of the flow that are weighted.
         annealing_steps: steps of the path where there is no flow; 0 for no such path.
         annealing_chains: chains along it.
-        log_z: log Z by quadrature, once a measure has found it.
+        log_z: log Z by quadrature, once a measure has found it; NaN where that is in doubt.
+        model_weights: weights of the model's modes and their standard errors, `(K,)` each, once a
+            measure has found them; errors of 0 by quadrature.
         search_steps: steps of the chains that look for mass of the model; 0 for none.
         sandwich: the estimates of log Z, once a measure has them.
         remarks: sentences for the reader, added by measures.
@@ -70,6 +72,7 @@ class Evidence:
     annealing_steps: int = 100
     annealing_chains: int = 256
     log_z: float | None = None
+    model_weights: tuple[Tensor, Tensor] | None = None
     search_steps: int = 1000
     sandwich: Sandwich | None = None
     remarks: list[str] = field(default_factory=list)

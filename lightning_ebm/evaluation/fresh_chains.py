@@ -18,7 +18,7 @@ from lightning_ebm.starts import FromFlow, Persistent
 
 AGREED = 1.05
 """R-hat below which chains need not run longer."""
-HOPELESS = 1.5
+HOPELESS = 3.0
 """R-hat above which running on for as long again would not help."""
 DOUBLINGS = 3
 """How often a run may be continued for as long again."""

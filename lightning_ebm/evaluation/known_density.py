@@ -11,8 +11,8 @@ class KnownDensity(Protocol):
     """A normalised density with named modes; `lightning_ebm.data.Density` is one."""
 
     @property
-    def box(self) -> tuple[float, float]:
-        """Lowest and highest coordinate of a square that holds practically all mass."""
+    def boxes(self) -> Tensor:
+        """Lowest and highest corners `(n, 2, *event)` of boxes that hold practically all mass."""
 
     @property
     def mode_weights(self) -> Tensor:

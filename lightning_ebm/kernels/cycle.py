@@ -30,6 +30,12 @@ class Cycle(Kernel):
         self.repeats = repeats
         self.exact = all(kernel.exact for kernel in kernels)
 
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """What the first kernel that is applied needs."""
+        applied = (k for k, count in zip(self.kernels, self.repeats, strict=True) if count)
+        first = next(applied, None)
+        return super().prepare(problem, chain) if first is None else first.prepare(problem, chain)
+
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One round of all kernels."""
         infos = []

@@ -28,6 +28,10 @@ class GradientAscent(Kernel):
         self.step_size = StepSize(step_size)
         self.limit = limit
 
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """Log-density and score."""
+        return with_score(problem, chain)
+
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One step uphill; chains whose new density or score is not finite stay."""
         chain = with_score(problem, chain)

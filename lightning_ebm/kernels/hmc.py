@@ -48,6 +48,10 @@ class HMC(Kernel):
         if not (self.mass > 0).all():
             raise SettingError(f"mass is {mass}: every mass must be positive")
 
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """Log-density and score."""
+        return with_score(problem, chain)
+
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One trajectory and its decision."""
         chain = with_score(problem, chain)

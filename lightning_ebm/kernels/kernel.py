@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.chain import Chain
+from lightning_ebm.chain import Chain, with_density
 from lightning_ebm.problem import Problem
 
 Info = dict[str, Tensor]
@@ -20,16 +20,24 @@ Info = dict[str, Tensor]
 class Kernel(nn.Module, ABC):
     """One Markov transition.
 
-    To implement one: set `exact`, and write `step`. Use `with_density` and `with_score` of
-    `lightning_ebm.chain`, so that nothing is evaluated twice. A kernel that learns anything keeps
-    it by `get_extra_state` / `set_extra_state`, and learns only while `self.training` is true:
-    a kernel in eval mode is one fixed transition.
+    To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores. Use
+    `with_density` and `with_score` of `lightning_ebm.chain`, so that nothing is evaluated twice. A
+    kernel that learns anything keeps it by `get_extra_state` / `set_extra_state`, and learns only
+    while `self.training` is true: a kernel in eval mode is one fixed transition.
 
     Attributes:
         exact: whether the transition leaves the target invariant.
     """
 
     exact: bool
+
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """The chain with what the next `step` needs at its points, its log-density at least.
+
+        What is computed here is not computed again by a step that uses `with_density` or
+        `with_score`.
+        """
+        return with_density(problem, chain)
 
     @abstractmethod
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:

@@ -29,6 +29,10 @@ class MALA(Kernel):
         super().__init__()
         self.step_size = StepSize(step_size, target_acceptance)
 
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """Log-density and score."""
+        return with_score(problem, chain)
+
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One proposal and its decision."""
         chain = with_score(problem, chain)

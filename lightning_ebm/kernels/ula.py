@@ -27,6 +27,10 @@ class ULA(Kernel):
         super().__init__()
         self.step_size = StepSize(step_size)
 
+    def prepare(self, problem: Problem, chain: Chain) -> Chain:
+        """Log-density and score."""
+        return with_score(problem, chain)
+
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One Langevin step; chains whose new density or score is not finite stay."""
         chain = with_score(problem, chain)

@@ -1,5 +1,19 @@
 """torchmetrics metrics of what a model is: weights of modes and classes, synchronised."""
 
-from lightning_ebm.metrics.weights import ClassWeights, MembershipWeights, ModeWeights, Weights
+from lightning_ebm.metrics.weights import (
+    FALSE_ALARM,
+    ClassWeights,
+    MembershipWeights,
+    ModeWeights,
+    Weights,
+    clopper_pearson,
+)
 
-__all__ = ["ClassWeights", "MembershipWeights", "ModeWeights", "Weights"]
+__all__ = [
+    "FALSE_ALARM",
+    "ClassWeights",
+    "MembershipWeights",
+    "ModeWeights",
+    "Weights",
+    "clopper_pearson",
+]

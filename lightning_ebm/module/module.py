@@ -14,12 +14,18 @@ from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
+from lightning_ebm.module.chain_watch import ChainWatch
 from lightning_ebm.module.evaluation import EvaluationHooks
 from lightning_ebm.module.optimization import OptimizationHooks, moving_average
 from lightning_ebm.module.preparation import PreparationHooks
 from lightning_ebm.module.process_state import ProcessStateHooks
 from lightning_ebm.module.settings import check_settings, save_settings
-from lightning_ebm.objectives import gradient_penalty, likelihood_loss, magnitude_penalty
+from lightning_ebm.objectives import (
+    difference_penalty,
+    gradient_penalty,
+    likelihood_loss,
+    magnitude_penalty,
+)
 from lightning_ebm.problem import Problem, Tilt
 from lightning_ebm.sampler import Draw, Sampler
 
@@ -42,7 +48,11 @@ class EBMLightningModule(
         temperature: T. Practice that scales gradient and noise apart (x' = x - s∇E + nξ) samples
             at T = n²/(2s); give that T here, and n²/2 as the sampler's step size.
         n_chains: negative samples per step and process; by default as many as data in the batch.
-        magnitude_penalty: λ in λ (mean E(x⁺)² + mean E(x⁻)²).
+        difference_penalty: λ in λ (mean E(x⁺) - mean E(x⁻))², which holds back energies that run
+            away from chains that do not follow them, and moves no weights. Below a difference of
+            -1/2λ training turns about: choose λ so small that an honest fit does not go there.
+        magnitude_penalty: λ in λ (mean E(x⁺)² + mean E(x⁻)²), which moves the weights of modes
+            and can lose rare ones: `lightning_ebm.objectives.magnitude_penalty` says how.
         gradient_penalty: γ in γ (mean ‖∇E(x⁺)‖² + mean ‖∇E(x⁻)‖²), which does not move the weights
             of modes far apart, as a penalty on the energies themselves does.
         energy_optimizer: of the energy.
@@ -80,6 +90,7 @@ class EBMLightningModule(
         base_widening: float = 1.0,
         temperature: float = 1.0,
         n_chains: int | None = None,
+        difference_penalty: float = 0.0,
         magnitude_penalty: float = 0.0,
         gradient_penalty: float = 0.0,
         energy_optimizer: OptimizerCallable = lambda p: torch.optim.Adam(p, lr=1e-3),
@@ -111,6 +122,7 @@ class EBMLightningModule(
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature
         self.n_chains = n_chains
+        self.difference_penalty = difference_penalty
         self.magnitude_penalty = magnitude_penalty
         self.gradient_penalty = gradient_penalty
         self.optimizers_by_network = {"energy": energy_optimizer, "flow": flow_optimizer}
@@ -131,6 +143,7 @@ class EBMLightningModule(
         self.register_buffer("prepared", torch.tensor(False))
         self.latest_problem: Problem | None = None
         self.latest_draw: Draw | None = None
+        self.chain_watch = ChainWatch()
         self.remarks = []
 
     @property
@@ -184,11 +197,15 @@ class EBMLightningModule(
         x = self.points(batch)
         problem = self.latest_problem = self.problem(x)
         draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
+        self.chain_watch.see(draw)
         steep = self.gradient_penalty > 0
         both = [points.detach().requires_grad_(steep) for points in (x, draw.x)]
         values = energies(self.energy, torch.cat(both))
         energy_data, energy_samples = values.split([len(x), len(draw.x)])
         loss = likelihood_loss(energy_data, energy_samples)
+        if self.difference_penalty:
+            penalty = difference_penalty(energy_data, energy_samples)
+            loss = loss + self.difference_penalty * penalty
         if self.magnitude_penalty:
             penalty = magnitude_penalty(energy_data, energy_samples)
             loss = loss + self.magnitude_penalty * penalty
@@ -218,7 +235,7 @@ class EBMLightningModule(
                 f"training diverged at step {self.global_step}: not finite: "
                 f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last "
                 "checkpoint with a lower learning rate, a smaller step_size, model.energy_clip or "
-                "model.magnitude_penalty"
+                "model.difference_penalty"
             )
 
 

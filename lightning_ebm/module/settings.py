@@ -60,8 +60,8 @@ def check_settings(settings: dict[str, Any]) -> None:
     for key in ("flow_updates", "n_samples", "evaluation_draws", "log_z_draws"):
         if settings[key] < 1:
             raise SettingError(f"model.{key} is {settings[key]}: it must be at least 1")
-    whole = ("flow_pretraining", "annealing_steps", "search_steps")
-    for key in ("magnitude_penalty", "gradient_penalty", *whole):
+    penalties = ("difference_penalty", "magnitude_penalty", "gradient_penalty")
+    for key in (*penalties, "flow_pretraining", "annealing_steps", "search_steps"):
         if settings[key] < 0:
             raise SettingError(f"model.{key} is {settings[key]}: it must not be negative")
     average = settings["energy_average"]
@@ -72,3 +72,9 @@ def check_settings(settings: dict[str, Any]) -> None:
     chains = settings["n_chains"]
     if chains is not None and chains < 1:
         raise SettingError(f"model.n_chains is {chains}: it must be at least 1, or null")
+    penalty = settings["difference_penalty"]
+    if chains == 1 and penalty:
+        raise SettingError(
+            f"model.n_chains is 1, but model.difference_penalty is {penalty} and takes two halves "
+            "of the chains: give at least 2, or leave out the penalty"
+        )

@@ -86,11 +86,12 @@ def _run(arm: str, dimension: int, seed: int, n_steps: int) -> Run:
             "model.energy.init_args.event_shape": [dimension],
             "model.flow.init_args.event_shape": [dimension],
             "model.flow_pretraining": min(n_pretraining, n_steps),
-            # Above the plane no Gaussian is near two narrow modes, and a penalty on energies then
-            # costs weight; the flow is a base from which the energy has little way to go. In the
-            # plane the flow's thin bridge between the modes is what the energy could not remove.
+            # Above the plane no Gaussian is near two narrow modes; the flow is a base from which
+            # the energy has little way to go. In the plane the flow's thin bridge between the
+            # modes is what the energy could not remove.
             "model.base": "gaussian" if dimension == 2 else "flow",
-            "model.magnitude_penalty": 0.01 if dimension == 2 else 0.0,
+            # From a Gaussian energies run away where chains do not follow.
+            "model.difference_penalty": 0.3 if dimension == 2 else 0.0,
             "model.energy_optimizer.init_args.lr": 0.001,
             "data.train_size": 20_000,
             "data.batch_size": 256,

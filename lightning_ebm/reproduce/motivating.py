@@ -40,8 +40,8 @@ class Motivating(Experiment):
                 seed,
                 n_steps=200 if quick else 1500,
                 labels={"sampler": sampler, "seed": seed},
-                # A penalty on energies would hide part of what goes wrong with ULA.
-                settings={"model.magnitude_penalty": 0.0},
+                # The penalty would hide part of what goes wrong with ULA.
+                settings={"model.difference_penalty": 0.0},
             )
             for sampler in ("ula", "flow_mcmc")
             for seed in range(1 if quick else n_seeds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import threading
@@ -80,7 +81,8 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
                 ) from stop
     figures = json.loads(metrics.read_text())
     figures.pop("run", None)
-    return figures
+    # JSON has no number for what is unknown or infinite.
+    return {name: math.nan if value is None else value for name, value in figures.items()}
 
 
 def begin_worker() -> None:

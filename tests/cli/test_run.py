@@ -112,7 +112,7 @@ def test_tensorboard_shows_what_was_computed_and_nothing_else(inside, tmp_path):
     assert len(events.Scalars("energy/data")) == 2
     assert "pictures" in events.Tags()["images"]
     settings = yaml.safe_load((tmp_path / RUN / "hparams.yaml").read_text())
-    assert settings["magnitude_penalty"] == 0.01
+    assert settings["difference_penalty"] == 0.3
 
 
 def test_ula_logs_no_acceptance_and_no_flow(inside, tmp_path):

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from lightning_ebm.data import (
     Checkerboard,
+    Density,
     FourModes,
     GaussianMixture,
     KnownDensity,
@@ -116,6 +117,33 @@ def test_box_holds_the_draws(density):
     x = density.sample(20_000)
     assert x.shape == (20_000, *density.event_shape)
     assert lo < x.min() < x.max() < hi
+
+
+def test_boxes_hold_the_draws_and_lie_within_the_box(density):
+    low, high = density.boxes.unbind(1)
+    assert low.shape == high.shape == (len(low), *density.event_shape)
+    assert (low < high).all()
+    lo, hi = density.box
+    assert lo <= low.min()
+    assert high.max() <= hi
+    x = density.sample(20_000).double()[:, None]
+    assert ((low <= x) & (x <= high)).all(2).any(1).all()
+
+
+def test_boxes_of_a_mixture_follow_its_components():
+    mixture = GaussianMixture([[50.0, -30.0], [0.0, 1.0]], [0.01, 2.0], [0.5, 0.5])
+    expected = [[[49.94, -30.06], [50.06, -29.94]], [[-12.0, -11.0], [12.0, 13.0]]]
+    assert_close(mixture.boxes, torch.tensor(expected, dtype=torch.float64))
+    assert mixture.box == pytest.approx((-30.06, 50.06))
+
+
+def test_a_density_that_names_no_boxes_has_one():
+    class Disc(Checkerboard):
+        box = (-2.0, 3.0)
+        boxes = Density.boxes
+
+    expected = [[[-2.0, -2.0], [3.0, 3.0]]]
+    assert_close(Disc().boxes, torch.tensor(expected, dtype=torch.float64))
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,47 @@ def test_stuck_chains_do_not_agree():
     assert convergence(stuck).rhat > 1.5
 
 
-def test_a_constant_is_no_failure_and_few_draws_are_refused():
-    assert convergence(torch.ones(10, 4)) == Convergence(1.0, 40.0, 40.0)
+NAN = float("nan")
+
+
+def same(found, expected):
+    return found == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_constant_says_nothing_and_few_draws_are_refused():
+    assert same(convergence(torch.ones(10, 4)), (NAN, NAN, NAN))
     with pytest.raises(ValueError, match="3 draws are too few"):
         convergence(torch.randn(3, 4))
 
 
+def test_chains_that_never_change_are_worth_one_draw_each_and_do_not_agree():
+    torch.manual_seed(0)
+    frozen = torch.randn(1, 64).double().expand(10, 64)
+    one_elsewhere = torch.cat([torch.ones(10, 1), torch.zeros(10, 63)], 1)
+    for values in (frozen, one_elsewhere):
+        assert convergence(values) == (float("inf"), 64, 64)
+
+
+def test_the_scale_of_a_quantity_does_not_matter_until_it_rounds_to_a_constant():
+    torch.manual_seed(0)
+    x = torch.randn(200, 8, dtype=torch.float64)
+    assert convergence(1e-30 * x) == pytest.approx(convergence(x))
+    assert same(convergence(1 + 1e-30 * x), (NAN, NAN, NAN))
+
+
+def test_nothing_is_worth_more_draws_than_were_made():
+    torch.manual_seed(0)
+    alternating = autoregressive(-0.8, 500, 8)
+    assert convergence(alternating).bulk == 4000
+    rare = (torch.rand(10, 512) < 0.005).double()
+    assert convergence(rare).bulk == 5120
+
+
 def test_the_worst_of_several():
     assert worst([Convergence(1.1, 30, 20), Convergence(1.0, 10, 50)]) == Convergence(1.1, 10, 20)
-    nan = float("nan")
-    assert worst([Convergence(nan, nan, 9), Convergence(1.0, 10, 50)]) == Convergence(1.0, 10, 9)
+    some = worst([Convergence(NAN, NAN, 9), Convergence(1.0, 10, 50)])
+    assert some == Convergence(1.0, 10, 9)
+    none = worst([Convergence(NAN, NAN, 9), Convergence(NAN, 10, 50)])
+    assert same(none, (NAN, 10, 9))
+    infinite = worst([Convergence(float("inf"), 4, 4), Convergence(NAN, NAN, NAN)])
+    assert infinite == (float("inf"), 4, 4)

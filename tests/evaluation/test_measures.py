@@ -7,7 +7,7 @@ import torch
 from targets import GaussianMixture
 from torch import nn
 
-from lightning_ebm import Problem, SettingError
+from lightning_ebm import Problem, SettingError, data
 from lightning_ebm.data import Digits, TwoModes
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
 from lightning_ebm.evaluation.evidence import Evidence
@@ -59,10 +59,12 @@ def test_a_right_model_is_called_right():
     assert figures["model/kl"] == pytest.approx(0, abs=1e-4)
     assert figures["model/log_z"] == pytest.approx(2.5, abs=1e-3)
     assert figures["log_z/covers_quadrature"] == 1
+    assert (seen.doubts, seen.faults) == ([], [])
     assert abs(figures["log_z/error"]) < 0.2
     assert figures["samples/mode_weight_tv"] < 0.03
     assert figures["diagnostics/modes_rhat"] < 1.02
     assert abs(figures["distance/chains_data_mmd"]) < 0.01
+    assert seen.doubts == []
     crossing = 1 - (0.2**2 + 0.8**2)
     expected = 1000 * crossing * 9 * 400 / 8000
     assert figures["sampler/crossings_per_1000_evaluations"] == pytest.approx(expected, rel=0.1)
@@ -76,6 +78,37 @@ def test_wrong_weights_are_found_by_every_measure_that_could():
     assert figures["model/mode_weight_tv"] == pytest.approx(0.3, abs=1e-3)
     assert figures["samples/mode_weight_tv"] == pytest.approx(0.3, abs=0.05)
     assert figures["distance/chains_data_mmd"] > 0.05
+    assert seen.doubts == []
+    assert seen.faults == ["its mode weights are 0.30 off the truth"]
+
+
+def test_log_z_is_known_where_quadrature_is_certain_alone():
+    seen = evidence()
+    assert KnownDensityError()(seen)["model/log_z"] == seen.log_z == pytest.approx(2.5, abs=1e-3)
+    endless = evidence(problem=Problem(lambda x: 0 * x.sum(1), (2,), reference=WIDE))
+    assert math.isnan(KnownDensityError()(endless)["model/log_z"])
+    assert math.isnan(endless.log_z)
+    assert "as if it had no end" in endless.doubts[0]
+
+
+def test_the_settled_draws_show_mass_where_the_truth_has_none():
+    far = data.GaussianMixture([[-4.0, 0.0], [4.0, 0.0], [90.0, 50.0]], [0.5] * 3, [1.0, 4.0, 5.0])
+    figures = KnownDensityError()(evidence(far))
+    assert figures["model/kl"] == pytest.approx(math.log(2), abs=1e-3)
+
+    truth = data.OppositeModes(dimension=8)
+    means = [*truth.means, [3.0, -3.0] * 4]
+    model = data.GaussianMixture(means, [0.5] * 3, [*truth.weights, 4.0])
+    problem = Problem(model.log_prob, (8,), reference=WIDE)
+    x = truth.sample(500)
+    # Chains that were elsewhere at first and are not any more say nothing.
+    moved = [model.sample(400)] * 5 + [truth.sample(400)] * 5
+    seen = Evidence(problem, x, moved, density=truth)
+    KnownDensityError()(seen)
+    assert seen.doubts == []
+    seen = Evidence(problem, x, [model.sample(400)] * 10, density=truth)
+    assert math.isnan(KnownDensityError()(seen)["model/kl"])
+    assert "draws lie where the data's density has next to none" in seen.doubts[0]
 
 
 def test_a_tilt_of_the_very_flow_is_weighed_without_evaluating_it():
@@ -178,6 +211,8 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     seen = Evidence(problem, x, [x] * 4, flow=flow, labelled=Labelled())
     figures = SampledClassWeights(Signs())(seen)
     assert seen.remarks == []
+    (doubt,) = seen.doubts
+    assert doubt.startswith("class 1 has a weight of 0.")
     assert figures["flow/class_weight_3"] == pytest.approx(0.5, abs=0.02)
     assert figures["flow/class_weight_tv"] == pytest.approx(0.2, abs=0.02)
     error = figures["model/class_weight_standard_error_3"].item()
@@ -188,6 +223,8 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     steep = Problem(Tilt(lambda x: 1000 * x[:, 0], flow), (1,), reference=flow)
     seen = Evidence(steep, x, [x] * 4, flow=flow, labelled=Labelled())
     SampledClassWeights(Signs())(seen)
+    # Weights that are unknown are not compared with any.
+    assert seen.doubts == []
     (remark,) = seen.remarks
     assert remark.endswith("unknown: the draws that they rest on are worth 1.0")
 

@@ -27,6 +27,8 @@ from lightning_ebm import MLP, SettingError
         ({"base_widening": -1.0}, "model.base_widening is -1.0"),
         ({"n_chains": 0}, "model.n_chains is 0"),
         ({"flow_updates": 0}, "model.flow_updates is 0"),
+        ({"difference_penalty": -1.0}, "model.difference_penalty is -1.0"),
+        ({"difference_penalty": 0.1, "n_chains": 1}, "model.n_chains is 1, .* at least 2"),
         ({"magnitude_penalty": -1.0}, "model.magnitude_penalty is -1.0"),
         ({"gradient_penalty": -1.0}, "model.gradient_penalty is -1.0"),
         ({"energy_average": 1.0}, "model.energy_average is 1.0"),

@@ -215,7 +215,7 @@ def test_a_penalty_on_gradients_flattens_the_energy(small_module, small_data, sm
         small_trainer(max_steps=100).fit(module, datamodule=small_data())
         values = module.energy(x.requires_grad_())
         steepness[weight] = torch.autograd.grad(values.sum(), x)[0].norm(dim=1).mean()
-    assert steepness[1.0] < 0.3 * steepness[0.0]
+    assert steepness[1.0] < 0.5 * steepness[0.0]
 
 
 def test_temperature_scales_the_energy_of_the_density(small_module, small_data, small_trainer):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import subprocess
 import sys
 
@@ -89,9 +90,11 @@ def test_an_experiment_writes_its_tables_and_goes_on_where_it_was(tmp_path, caps
 def test_metrics_of_a_run_are_numbers_and_the_file_says_how_they_came_about(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    contents = {"model/kl": 0.5, "run": {"seed": 3}}
+    contents = {"model/kl": 0.5, "diagnostics/energy_rhat": None, "run": {"seed": 3}}
     (folder / "metrics.json").write_text(json.dumps(contents))
-    assert complete(Run("run", "two_modes.yaml"), tmp_path) == {"model/kl": 0.5}
+    expected = {"model/kl": 0.5, "diagnostics/energy_rhat": math.nan}
+    found = complete(Run("run", "two_modes.yaml"), tmp_path)
+    assert found == pytest.approx(expected, nan_ok=True)
 
 
 PARENT = """

@@ -10,6 +10,7 @@ from lightning_ebm.evaluation.measures.image_distances import ImageDistances
 from lightning_ebm.evaluation.measures.likelihood import Likelihood
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.measures.sample_distances import SampleDistances
+from lightning_ebm.evaluation.measures.standing_chains import StandingChains
 
 __all__ = [
     "ChainConvergence",
@@ -21,6 +22,7 @@ __all__ = [
     "SampleDistances",
     "SampledClassWeights",
     "SampledModeWeights",
+    "StandingChains",
     "default_measures",
 ]
 
@@ -32,6 +34,7 @@ def default_measures() -> list[Measure]:
         Likelihood(),
         SampledModeWeights(),
         SampledClassWeights(),
+        StandingChains(),
         ChainConvergence(),
         SampleDistances(),
     ]

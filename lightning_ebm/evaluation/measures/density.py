@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
-from lightning_ebm.evaluation.quadrature import density_report
+from lightning_ebm.evaluation.quadrature_report import density_report
 
 
 class KnownDensityError(Measure):
     """Mode weights, KL, log Z and test likelihood where the truth is known.
 
-    By quadrature in the plane, else by importance sampling from the truth.
+    By quadrature in the plane, else by importance sampling from the truth. Figures in doubt are
+    NaN; `evidence.doubts` says why, and `evidence.faults` how the model differs from the truth.
     """
 
     def __call__(self, evidence: Evidence) -> Figures:
@@ -19,8 +23,20 @@ class KnownDensityError(Measure):
         if evidence.density is None:
             return {}
         log_density, density, data = evidence.problem.log_density, evidence.density, evidence.data
-        if not evidence.in_the_plane:
-            return importance_report(log_density, density, data)
-        figures = density_report(log_density, density, data, evidence.resolution)
-        evidence.log_z = figures["model/log_z"]
-        return figures
+        draws = evidence.settled.flatten(0, 1)
+        if evidence.in_the_plane:
+            found = density_report(log_density, density, data, evidence.resolution, draws)
+            evidence.log_z = found.figures["model/log_z"]
+        else:
+            found = importance_report(log_density, density, data, draws=draws)
+        evidence.model_weights = _weights(found.figures, len(density.mode_weights))
+        evidence.doubts += found.doubts
+        evidence.faults += found.faults
+        return found.figures
+
+
+def _weights(figures: Figures, n_modes: int) -> tuple[Tensor, Tensor]:
+    names = [f"model/mode_weight{{}}_{k}" for k in range(n_modes)]
+    weights = [figures[name.format("")] for name in names]
+    errors = [figures.get(name.format("_standard_error"), 0.0) for name in names]
+    return torch.tensor(weights, dtype=torch.float64), torch.tensor(errors, dtype=torch.float64)

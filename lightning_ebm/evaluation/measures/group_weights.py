@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.evaluation.measures.weight_agreement import (
+    disagreeing,
+    doubt,
+    effective_draws,
+    share,
+)
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
-from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights
+from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights, Weights
 
 
 class SampledModeWeights(Measure):
-    """Weights of known modes among fresh chains, with errors."""
+    """Weights of known modes among fresh chains, with errors and intervals.
+
+    They speak against trust where they are not the model's, which `KnownDensityError` finds if it
+    runs before.
+    """
 
     def __call__(self, evidence: Evidence) -> Figures:
-        """`samples/mode_weight_k`, its standard error, and their total-variation error."""
+        """`samples/mode_weight_k`, its error and interval, and their total-variation error."""
         if evidence.density is None or not evidence.draws:
             return {}
         metric = ModeWeights(evidence.density).to(evidence.data.device)
         truth = evidence.density.mode_weights
-        return _of_samples(metric, evidence, "mode", range(len(truth)), truth)
+        names = range(len(truth))
+        sampled = _weights_of_samples(metric, evidence, "mode", names)
+        if evidence.model_weights is not None:
+            weights, errors = evidence.model_weights
+            _compare(evidence, "mode", names, sampled, weights, effective_draws(weights, errors))
+        return _figures(sampled, "mode", names, truth)
 
 
 class SampledClassWeights(Measure):
@@ -53,7 +68,8 @@ class SampledClassWeights(Measure):
         truth = evidence.labelled.class_proportions
         classifier = self._classifier(evidence)
         metric = ClassWeights(classifier, len(truth)).to(evidence.data.device)
-        figures = _of_samples(metric, evidence, "class", evidence.labels, truth)
+        sampled = _weights_of_samples(metric, evidence, "class", evidence.labels)
+        figures = _figures(sampled, "class", evidence.labels, truth)
         figures |= _named("data/class_weight", evidence.labels, truth)
         figures["classifier/accuracy"] = self.accuracy
         if evidence.weighted is not None:
@@ -74,6 +90,9 @@ class SampledClassWeights(Measure):
                     "the model's class weights are unknown: the draws that they rest on are worth "
                     f"{worth:.1f}"
                 )
+            else:
+                draws = effective_draws(weights, errors).clamp(max=float(worth))
+                _compare(evidence, "class", evidence.labels, sampled, weights, draws)
         return figures
 
     def _classifier(self, evidence: Evidence) -> nn.Module:
@@ -89,19 +108,56 @@ class SampledClassWeights(Measure):
         return self.classifier
 
 
-def _of_samples(
-    metric: MembershipWeights,
+def _weights_of_samples(
+    metric: MembershipWeights, evidence: Evidence, kind: str, names: Sequence[object]
+) -> Weights:
+    metric.update(evidence.settled)
+    sampled = metric.compute()
+    unmet = [str(name) for name, none in zip(names, sampled.unmet, strict=True) if none]
+    if unmet:
+        upper = share(sampled.upper[sampled.unmet].max())
+        evidence.remarks.append(_unmet(kind, unmet, upper))
+    return sampled
+
+
+def _unmet(kind: str, names: list[str], upper: str) -> str:
+    if len(names) == 1:
+        return (
+            f"no chain met {kind} {names[0]}: its weight lies between 0 and {upper}, its error "
+            "and effective draws are unknown"
+        )
+    kinds = {"mode": "modes", "class": "classes"}[kind]
+    return (
+        f"no chain met {kinds} {', '.join(names[:-1])} and {names[-1]}: the weight of each lies "
+        f"between 0 and {upper}, their errors and effective draws are unknown"
+    )
+
+
+def _compare(
     evidence: Evidence,
     kind: str,
     names: Sequence[object],
-    truth: Tensor,
-) -> Figures:
-    metric.update(evidence.settled)
-    value, error, effective = metric.compute()
-    figures: Figures = {f"samples/{kind}_weight_tv": total_variation(value, truth)}
-    figures[f"samples/{kind}_weight_effective_draws"] = effective.nan_to_num(torch.inf).min()
-    figures |= _named(f"samples/{kind}_weight", names, value)
-    figures |= _named(f"samples/{kind}_weight_standard_error", names, error)
+    sampled: Weights,
+    model: Tensor,
+    model_draws: Tensor,
+) -> None:
+    model, model_draws = model.to(sampled.value), model_draws.to(sampled.value)
+    differ = disagreeing(sampled, model, model_draws)
+    if differ.any():
+        evidence.doubts.append(doubt(kind, names, sampled, model, differ))
+
+
+def _figures(sampled: Weights, kind: str, names: Sequence[object], truth: Tensor) -> Figures:
+    known = sampled.effective_draws[~sampled.effective_draws.isnan()]
+    prefix = f"samples/{kind}_weight"
+    figures: Figures = {
+        f"{prefix}_tv": total_variation(sampled.value, truth),
+        f"{prefix}_effective_draws": known.min() if len(known) else math.nan,
+    }
+    figures |= _named(prefix, names, sampled.value)
+    figures |= _named(f"{prefix}_standard_error", names, sampled.standard_error)
+    figures |= _named(f"{prefix}_lower", names, sampled.lower)
+    figures |= _named(f"{prefix}_upper", names, sampled.upper)
     return figures
 
 

@@ -38,16 +38,24 @@ class Likelihood(Measure):
         evidence.sandwich = sandwich
         figures: Figures = dict(sandwich.scalars())
         if evidence.log_z is not None:
-            low, high = sandwich.interval
-            covers = low <= evidence.log_z <= high
-            figures["log_z/error"] = sandwich.log_z - evidence.log_z
-            figures["log_z/covers_quadrature"] = float(covers)
-            if not covers:
-                evidence.doubts.append(f"log Z by quadrature is {evidence.log_z:.3f}")
+            figures |= _against_quadrature(evidence, sandwich)
         if evidence.density is None:
             figures["model/log_z"] = sandwich.log_z
             figures |= _likelihood(evidence, sandwich)
         return figures
+
+
+def _against_quadrature(evidence: Evidence, sandwich: Sandwich) -> Figures:
+    if math.isnan(evidence.log_z):
+        return {"log_z/error": math.nan, "log_z/covers_quadrature": math.nan}
+    low, high = sandwich.interval
+    covers = low <= evidence.log_z <= high
+    if not covers:
+        evidence.doubts.append(f"log Z by quadrature is {evidence.log_z:.3f}")
+    return {
+        "log_z/error": sandwich.log_z - evidence.log_z,
+        "log_z/covers_quadrature": float(covers),
+    }
 
 
 def _with_flow(evidence: Evidence) -> Sandwich:
