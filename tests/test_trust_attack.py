@@ -42,7 +42,7 @@ SHAPES = {
         [Ring(2, 0.3), Normal(2), Moved(Normal(2), 0.4 * MATRIX, SHIFT)],
     ),
 }
-OUTCOME = Outcome("tilts", 0, 2, 100, True, 1.0, 1.1, 0.9, 1.2, "trusted", 0.1)
+OUTCOME = Outcome("tilts", 0, 2, 100, 3, True, 1.0, 1.1, 0.9, 1.2, "trusted", 0.1)
 FALSE = replace(OUTCOME, low=1.03)
 WITHHELD = replace(OUTCOME, trusted=False)
 
@@ -142,7 +142,9 @@ def test_counts_and_sentences():
     assert "| tilts | 4 | 1 | 2 | 1 | 0 |" in table(outcomes)
     right = replace(WITHHELD, family="close", sentence="not trusted: too far")
     assert "False trust: 1" in failures([*outcomes, right])
-    assert "close 0, d 2, 100 held-out, off by +0.100: not trusted" in failures([right])
+    assert "100 held-out, 3 of them where the flow is not, off by +0.100: not trusted" in failures(
+        [right]
+    )
 
 
 def test_the_command_judges_and_writes(tmp_path, capsys):

@@ -51,6 +51,7 @@ def failures(outcomes: list[Outcome]) -> str:
         lines.append(f"{title}: {len(chosen)}")
         lines += [
             f"  {o.family} {o.index}, d {o.dimension}, {o.held_out} held-out, "
+            f"{o.held_out_there} of them where the flow is not, "
             f"off by {o.log_z - o.truth:+.3f}: {o.sentence}"
             for o in chosen
         ]

@@ -32,6 +32,7 @@ class Outcome:
         index: its number within the family.
         dimension: of its space.
         held_out: number of held-out points.
+        held_out_there: how many of them lie in the region that is hidden from the flow.
         trusted: the verdict.
         truth: log Z.
         log_z: its estimate.
@@ -45,6 +46,7 @@ class Outcome:
     index: int
     dimension: int
     held_out: int
+    held_out_there: int
     trusted: bool
     truth: float
     log_z: float
@@ -80,6 +82,7 @@ def judge(case: Case) -> Outcome:
         case.index,
         case.parts.model.dimension,
         len(case.held_out),
+        case.held_out_there,
         bool(figures["log_z/trusted"]),
         case.log_z,
         log_z,
