@@ -42,14 +42,14 @@ class Trails:
 
     @property
     def settled(self) -> Tensor:
-        """Which chains have stopped to climb, `(chains,)`: the others are still on their way.
+        """Which chains move and have stopped to climb, `(chains,)`: others are on their way.
 
         A chain climbs if log p̃ rose, from the first to the second half of what was looked at, by
-        more than three times its standard deviation within both.
+        more than one and a half times its standard deviation within both.
         """
         first, second = self.log_prob.double().chunk(2)
         within = (first.var(0) + second.var(0)).div(2).sqrt()
-        return second.mean(0) - first.mean(0) <= 3 * within + 0.1
+        return (within > 0) & (second.mean(0) - first.mean(0) <= 1.5 * within)
 
 
 def look_around(

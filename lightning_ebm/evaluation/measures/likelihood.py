@@ -17,8 +17,8 @@ from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
-N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 64, 32, 4
-"""Where a weight is a whole annealed path: of either kind of data, of chains, of states."""
+N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
+"""Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
 
 
 class Likelihood(Measure):
@@ -75,18 +75,22 @@ def _annealed(evidence: Evidence) -> Sandwich:
     ends = evidence.draws[-1][: evidence.annealing_chains]
     path = evidence.annealing
     sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
-    # A weight costs a whole path here, so that the data farthest from what was annealed speak.
-    data = _farthest(evidence.data, evidence.weighted.x, N_DATA_ANNEALED)
+    data = _telling(evidence, N_DATA_ANNEALED)
     samples = {"held-out data": data, "fresh chains": ends[:N_ENDS_ANNEALED]}
     return _questioned(sandwich, evidence, samples, path.backward, SNAPSHOTS_ANNEALED)
 
 
-def _farthest(x: Tensor, others: Tensor, n: int) -> Tensor:
-    """The n points of x farthest from all others, and n evenly spaced ones, `(2n, *event)`."""
-    distances = torch.cdist(x.flatten(1), others.flatten(1)).amin(1)
-    farthest = distances.topk(min(n, len(x))).indices
+def _telling(evidence: Evidence, n: int) -> Tensor:
+    """Some 3n of the held-out points, since a weight costs a whole path here, `(3n, *event)`.
+
+    Those farthest from what was annealed, those of highest density, and evenly spaced ones.
+    """
+    x, annealed = evidence.data, evidence.weighted.x
+    n = min(n, len(x))
+    distances = torch.cdist(x.flatten(1), annealed.flatten(1)).amin(1)
+    density = evaluate(evidence.problem.log_density, x)
     ordinary = torch.linspace(0, len(x) - 1, n, device=x.device).long()
-    return x[torch.cat([farthest, ordinary])]
+    return x[torch.cat([distances.topk(n).indices, density.topk(n).indices, ordinary]).unique()]
 
 
 def _questioned(
