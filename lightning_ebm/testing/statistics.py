@@ -98,11 +98,13 @@ def legendre(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return math.sqrt(3) * t, math.sqrt(5) * (3 * t * t - 1) / 2, math.sqrt(7) * cubic
 
 
-def judge(trial: Trial) -> tuple[bool | None, str]:
+def judge(trial: Trial, *, at_law: bool = True) -> tuple[bool | None, str]:
     """Whether a trial's averages are 0: a first trial, and if need be others, longer ones.
 
     Args:
         trial: carries out a trial of an effort, 1, 4 or 16, with chains of its own.
+        at_law: whether its chains begin with the law that they should keep; if not, those that
+            have hardly left their beginning prove nothing by being elsewhere.
 
     Returns:
         True or False, or None where the chains move too little or are still on their way, and a
@@ -115,9 +117,11 @@ def judge(trial: Trial) -> tuple[bool | None, str]:
         return True, first.words(k)
     again = trial(EFFORTS[1])
     if suspected:
+        if not at_law and again.renewals[k] < LEAST_RENEWALS:
+            return _renewed(again, k)
         return _confirmed(trial, k, first, again)
     k = int(again.z().abs().argmax())
-    if two_sided(again.z()[k]) < SUSPICION * CONFIRMATION / len(again.names):
+    if at_law and two_sided(again.z()[k]) < SUSPICION * CONFIRMATION / len(again.names):
         return False, again.words(k)
     return _renewed(again, k)
 

@@ -17,14 +17,20 @@ from torch import Tensor
 
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Sampler
-from lightning_ebm.starts import Persistent
+from lightning_ebm.starts import FromFlow, Persistent
+from lightning_ebm.testing.normal import Normal, uneven
 from lightning_ebm.testing.statistics import Averages, averages, judge
+from lightning_ebm.testing.targets import near
 
 N_CHAINS = 1000
 N_MEASURED = 40
 N_LEAST = 4
 BUDGET = 800
 """Evaluations per chain that a trial of effort 1 may cost; a draw of many has fewer draws."""
+
+SCALES = (0.15, 0.25, 0.4, 0.6, 1.0)
+LEAST_JUMP = 0.4
+"""Mean squared jump of a draw, in units of that between independent draws."""
 
 N_ADAPTED = 40
 FEW_CHAINS = 32
@@ -50,6 +56,7 @@ class Experiment:
         change: makes the problem of the t-th draw, burn-in included; that it may alter the
             density is what the checks of moving targets rest on.
         every: only each `every`-th draw is measured.
+        at_law: whether the reference is the law itself.
     """
 
     target: Target
@@ -57,13 +64,15 @@ class Experiment:
     burn_in: int = 10
     change: Callable[[Problem, int], Problem] = lambda problem, _: problem
     every: int = 1
+    at_law: bool = True
 
 
 def keeps(sampler: Sampler, experiment: Experiment) -> tuple[bool | None, str]:
     """Whether the draws of an exact sampler have the experiment's law."""
     if not sampler.exact:
         return True, NOT_EXACT
-    return judge(lambda effort: run(sampler, experiment, effort))
+    at_law = experiment.at_law and not may_begin_from_flow(sampler)
+    return judge(lambda effort: run(sampler, experiment, effort), at_law=at_law)
 
 
 def run(sampler: Sampler, experiment: Experiment, effort: int = 1) -> Averages:
@@ -71,7 +80,7 @@ def run(sampler: Sampler, experiment: Experiment, effort: int = 1) -> Averages:
     sampler = copy.deepcopy(sampler)
     n = whole_bank(sampler, N_CHAINS)
     problem = experiment.problem(n)
-    cost = adapt(sampler, problem)
+    cost = adapt(sampler, experiment.change(problem, 0))
     draws = min(N_MEASURED, max(N_LEAST, round(BUDGET / cost)))
     burn_in = effort * min(experiment.burn_in, draws)
     kept = []
@@ -97,7 +106,35 @@ def adapt(sampler: Sampler, problem: Problem) -> float:
     return cost
 
 
+def telling_scale(sampler: Sampler, event_shape: tuple[int, ...]) -> float:
+    """The scale of a normal target at which a sampler's decisions tell most.
+
+    With a fixed step the errors of a ratio grow as 1/scale², as long as chains move: the narrowest
+    scale at which they do, or the one at which they move most.
+    """
+    jumps = {}
+    for scale in SCALES:
+        jumps[scale] = _jump(sampler, uneven(event_shape, scale))
+        if jumps[scale] >= LEAST_JUMP:
+            return scale
+    return max(reversed(jumps), key=jumps.get)
+
+
 def whole_bank(sampler: Sampler, n: int) -> int:
     """At least n chains, and all that a larger bank keeps, so that a row is one chain."""
     sizes = [part.size or 0 for part in sampler.modules() if isinstance(part, Persistent)]
     return max([n, *sizes])
+
+
+def may_begin_from_flow(sampler: Sampler) -> bool:
+    """Whether chains may begin at draws of the flow or of its base, and not of the reference."""
+    return sampler.uses_flow or any(isinstance(part, FromFlow) for part in sampler.modules())
+
+
+def _jump(sampler: Sampler, target: Normal) -> float:
+    sampler = copy.deepcopy(sampler)
+    problem = near(target)
+    adapt(sampler, problem)
+    n = whole_bank(sampler, FEW_CHAINS)
+    x = torch.stack([sampler(problem, n).x for _ in range(3)])
+    return float(((x[1:] - x[:-1]) / target.deviation).square().mean()) / 2
