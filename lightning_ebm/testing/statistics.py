@@ -40,7 +40,8 @@ Chains that begin exactly and never move keep any distribution: they have one ef
 """
 
 EFFORTS = (1, 4, 16)
-"""Lengths of the trials; the third is for chains that are seen to be still on their way."""
+"""Lengths of the trials; the third is for chains that did not begin with their law, and may be
+still on their way to it: then the deviation shrinks."""
 
 Trial = Callable[[int], "Averages"]
 
@@ -119,7 +120,7 @@ def judge(trial: Trial, *, at_law: bool = True) -> tuple[bool | None, str]:
     if suspected:
         if not at_law and again.renewals[k] < LEAST_RENEWALS:
             return _renewed(again, k)
-        return _confirmed(trial, k, first, again)
+        return _confirmed(trial, k, first, again, at_law=at_law)
     k = int(again.z().abs().argmax())
     if at_law and two_sided(again.z()[k]) < SUSPICION * CONFIRMATION / len(again.names):
         return False, again.words(k)
@@ -131,16 +132,18 @@ def two_sided(z: Tensor | float) -> float:
     return math.erfc(abs(float(z)) / math.sqrt(2))
 
 
-def _confirmed(trial: Trial, k: int, first: Averages, again: Averages) -> tuple[bool | None, str]:
+def _confirmed(
+    trial: Trial, k: int, first: Averages, again: Averages, *, at_law: bool
+) -> tuple[bool | None, str]:
     if not _same_again(k, first, again):
         return _renewed(again, k)
-    if not _shrunk(k, first, again):
+    if at_law:
         return False, again.words(k)
     last = trial(EFFORTS[2])
-    if _same_again(k, again, last) and not _shrunk(k, again, last):
+    if _same_again(k, again, last) and last.deviation[k].abs() > 0.7 * again.deviation[k].abs():
         return False, last.words(k)
     return None, (
-        f"undecided: still on its way, {first.words(k)}, in a longer trial {last.words(k)}; "
+        f"undecided: still on its way, {again.words(k)}, in a longer trial {last.words(k)}; "
         "give it more steps per draw"
     )
 
@@ -148,11 +151,6 @@ def _confirmed(trial: Trial, k: int, first: Averages, again: Averages) -> tuple[
 def _same_again(k: int, first: Averages, again: Averages) -> bool:
     direction = math.copysign(1.0, float(first.deviation[k]))
     return math.erfc(float(again.z()[k]) * direction / math.sqrt(2)) / 2 < CONFIRMATION
-
-
-def _shrunk(k: int, first: Averages, again: Averages) -> bool:
-    fall = first.deviation[k].abs() - again.deviation[k].abs()
-    return bool(fall > 3 * torch.hypot(first.error[k], again.error[k]))
 
 
 def _renewed(seen: Averages, k: int) -> tuple[bool | None, str]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lightning_ebm.problem import Problem
-from lightning_ebm.sampler import Sampler
+from lightning_ebm.sampler import MCMC, Sampler
 from lightning_ebm.starts import FromFlow, Persistent
 from lightning_ebm.testing.normal import Normal, uneven
 from lightning_ebm.testing.statistics import Averages, averages, judge
@@ -31,6 +31,8 @@ BUDGET = 800
 SCALES = (0.15, 0.25, 0.4, 0.6, 1.0)
 LEAST_JUMP = 0.4
 """Mean squared jump of a draw, in units of that between independent draws."""
+
+BURN_IN_FROM_FLOW = 60
 
 N_ADAPTED = 40
 FEW_CHAINS = 32
@@ -71,8 +73,10 @@ def keeps(sampler: Sampler, experiment: Experiment) -> tuple[bool | None, str]:
     """Whether the draws of an exact sampler have the experiment's law."""
     if not sampler.exact:
         return True, NOT_EXACT
-    at_law = experiment.at_law and not may_begin_from_flow(sampler)
-    return judge(lambda effort: run(sampler, experiment, effort), at_law=at_law)
+    if may_begin_from_flow(sampler):
+        burn_in = max(experiment.burn_in, BURN_IN_FROM_FLOW)
+        experiment = replace(experiment, burn_in=burn_in, at_law=False)
+    return judge(lambda effort: run(sampler, experiment, effort), at_law=experiment.at_law)
 
 
 def run(sampler: Sampler, experiment: Experiment, effort: int = 1) -> Averages:
@@ -80,9 +84,10 @@ def run(sampler: Sampler, experiment: Experiment, effort: int = 1) -> Averages:
     sampler = copy.deepcopy(sampler)
     n = whole_bank(sampler, N_CHAINS)
     problem = experiment.problem(n)
-    cost = adapt(sampler, experiment.change(problem, 0))
-    draws = min(N_MEASURED, max(N_LEAST, round(BUDGET / cost)))
-    burn_in = effort * min(experiment.burn_in, draws)
+    sampler(experiment.change(problem, 0), whole_bank(sampler, FEW_CHAINS))
+    cost = adapt(sampler, problem)
+    affordable = max(N_LEAST, round(BUDGET / cost))
+    draws, burn_in = min(N_MEASURED, affordable), effort * min(experiment.burn_in, affordable)
     kept = []
     for t in range(burn_in + effort * draws * experiment.every):
         x = sampler(experiment.change(problem, t), n).x
@@ -128,7 +133,9 @@ def whole_bank(sampler: Sampler, n: int) -> int:
 
 def may_begin_from_flow(sampler: Sampler) -> bool:
     """Whether chains may begin at draws of the flow or of its base, and not of the reference."""
-    return sampler.uses_flow or any(isinstance(part, FromFlow) for part in sampler.modules())
+    if any(isinstance(part, FromFlow) for part in sampler.modules()):
+        return True
+    return sampler.latent if isinstance(sampler, MCMC) else sampler.uses_flow
 
 
 def _jump(sampler: Sampler, target: Normal) -> float:

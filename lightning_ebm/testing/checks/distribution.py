@@ -65,7 +65,7 @@ def convergence(sampler: Sampler) -> tuple[bool | None, str]:
     def change(problem: Problem, t: int) -> Problem:
         return replace(problem, log_density=start.log_prob) if t < 3 else problem
 
-    experiment = Experiment(known, lambda n: known.problem(start, n), 40, change, at_law=False)
+    experiment = Experiment(known, lambda n: known.problem(start, n), 80, change, at_law=False)
     return keeps(sampler, experiment)
 
 
