@@ -32,7 +32,7 @@ SCALES = (0.15, 0.25, 0.4, 0.6, 1.0)
 LEAST_JUMP = 0.4
 """Mean squared jump of a draw, in units of that between independent draws."""
 
-BURN_IN_FROM_FLOW = 60
+BURN_IN_FROM_FLOW = 100
 
 N_ADAPTED = 40
 FEW_CHAINS = 32

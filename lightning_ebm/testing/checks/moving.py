@@ -22,7 +22,7 @@ from lightning_ebm.testing.targets import near
 from lightning_ebm.testing.trial import NOT_EXACT, Experiment, keeps
 
 RISES = (0.0, 2.0, 5.0, -4.0, 1.0, 9.0, 3.0, 40.0, -40.0, 0.0)
-PULL = 1.5
+PULL = 0.75
 STRETCH = 1.25
 
 
