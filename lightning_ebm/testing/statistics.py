@@ -7,9 +7,9 @@ chain, whatever the autocorrelation within: its standard error over chains is ho
 
 A suspicion is tested anew. A first trial suspects with chance `SUSPICION`; a second one, of fresh
 chains and four times the draws, looks at that one function in that one direction with chance
-`CONFIRMATION`. A right sampler fails a check with chance SUSPICION · CONFIRMATION = 2e-5, all
-`N_TRIALS` of a run with chance 3e-4 at most, below `FALSE_ALARM`; a deviation of five standard
-errors in the first trial is ten in the second and is never missed.
+`CONFIRMATION`, so that all checks of a run together fail a right sampler with chance `FALSE_ALARM`
+at most. A deviation of five standard errors in the first trial is ten in the second and is never
+missed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FALSE_ALARM = 5e-4
 """Chance that any statistical test of one run of the kit fails on a right sampler."""
 
 N_TRIALS = 15
-"""Statistical checks of one run, at most."""
+"""Statistical checks of one run, at most: eleven today."""
 
 SUSPICION = 0.02
 """Chance that the first trial of a check suspects a right sampler, over all its functions."""
 
-CONFIRMATION = 1e-3
+CONFIRMATION = FALSE_ALARM / (N_TRIALS * SUSPICION)
 """Chance that the second trial confirms a suspicion against a right sampler."""
 
 LEAST_RENEWALS = 2.0
@@ -38,6 +38,9 @@ LEAST_RENEWALS = 2.0
 
 Chains that begin exactly and never move keep any distribution: they have one effective draw each.
 """
+
+PLAIN = 8.0
+"""Standard errors beyond which nobody doubts a deviation."""
 
 EFFORTS = (1, 4, 16)
 """Lengths of the trials; the third is for chains that did not begin with their law, and may be
@@ -137,7 +140,7 @@ def _confirmed(
 ) -> tuple[bool | None, str]:
     if not _same_again(k, first, again):
         return _renewed(again, k)
-    if at_law:
+    if at_law or _stands(k, first, again):
         return False, again.words(k)
     last = trial(EFFORTS[2])
     if _same_again(k, again, last) and last.deviation[k].abs() > 0.7 * again.deviation[k].abs():
@@ -146,6 +149,12 @@ def _confirmed(
         f"undecided: still on its way, {again.words(k)}, in a longer trial {last.words(k)}; "
         "give it more steps per draw"
     )
+
+
+def _stands(k: int, first: Averages, again: Averages) -> bool:
+    """Whether a deviation is as large after four times the burn-in, too plainly for chance."""
+    plain = min(first.z()[k].abs(), again.z()[k].abs()) > PLAIN
+    return bool(plain and again.deviation[k].abs() > 0.9 * first.deviation[k].abs())
 
 
 def _same_again(k: int, first: Averages, again: Averages) -> bool:
