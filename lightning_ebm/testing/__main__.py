@@ -16,12 +16,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds to try")
     chosen = parser.parse_args()
     failures: Counter[str] = Counter()
+    warnings: Counter[str] = Counter()
     for seed in range(chosen.seeds):
         report = examine(find(chosen.sampler)(), seed)
-        failures.update(finding.check for finding in report.findings if not finding.passed)
+        failures.update(finding.check for finding in report.findings if finding.passed is False)
+        warnings.update(finding.check for finding in report.warnings)
         if chosen.seeds == 1 or not report.passed:
             print(report)
     print(f"{sum(failures.values())} failures over {chosen.seeds} seeds {dict(failures)}")
+    if warnings:
+        print(f"{sum(warnings.values())} warnings {dict(warnings)}")
     raise SystemExit(1 if failures else 0)
 
 

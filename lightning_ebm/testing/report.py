@@ -11,12 +11,13 @@ class Finding:
 
     Attributes:
         check: its name.
-        passed: whether the sampler holds to it.
-        sentence: what was seen, with figures.
+        passed: whether the sampler holds to it; None where that could not be decided, which is a
+            warning and no failure.
+        sentence: what was seen, with figures; what to do, if it is a warning.
     """
 
     check: str
-    passed: bool
+    passed: bool | None
     sentence: str
 
 
@@ -29,18 +30,23 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(finding.passed for finding in self.findings)
+        """Whether no check failed; warnings are allowed."""
+        return self.first_failure() is None
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What could not be decided."""
+        return tuple(finding for finding in self.findings if finding.passed is None)
 
     def first_failure(self) -> Finding | None:
         """The first check that failed, if one did."""
-        return next((finding for finding in self.findings if not finding.passed), None)
+        return next((finding for finding in self.findings if finding.passed is False), None)
 
     def __str__(self) -> str:
+        marks = {True: "pass", False: "FAIL", None: "warn"}
         lines = [f"Conformance of {self.sampler}:"]
         for finding in self.findings:
-            mark = "pass" if finding.passed else "FAIL"
-            lines.append(f"  {mark}  {finding.check}: {finding.sentence}")
+            lines.append(f"  {marks[finding.passed]}  {finding.check}: {finding.sentence}")
         return "\n".join(lines)
 
 

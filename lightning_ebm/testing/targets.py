@@ -1,4 +1,4 @@
-"""Known targets: exact draws, moments and projections; networks that notice misuse; a flow."""
+"""Known targets: exact draws, and functions of them that are uniform; problems made from them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.problem import Distribution, Problem
-
-LOG_TWO_PI = math.log(2 * math.pi)
+from lightning_ebm.testing.networks import HeavyFlow, WatchfulEnergy
+from lightning_ebm.testing.normal import LOG_TWO_PI, Normal, chi_square
 
 
 class Known:
@@ -48,22 +48,38 @@ class Known:
         x = self.means[component] + (self.roots[component] @ noise).squeeze(2)
         return x, self.log_prob(x)
 
-    def first_component(self, x: Tensor) -> Tensor:
-        """Probability that each point belongs to the first component, `(n,)`."""
-        return self._joint(x).softmax(1)[:, 0]
-
     def covariances(self) -> Tensor:
         """Covariance of each component at the temperature, `(K, d, d)`."""
         return self.temperature * self.roots @ self.roots.mT
 
+    def uniforms(self, x: Tensor) -> dict[str, Tensor]:
+        """Functions of points `(..., d)` that are uniform on [0, 1] under the target.
+
+        Distribution functions along the axes, their diagonals and the line between two modes, and
+        of the distance from the centre if there is one component.
+        """
+        d = self.means.shape[1]
+        axes = torch.eye(d)
+        directions = {f"coordinate {i}": axes[i] for i in range(d)}
+        for i in range(d):
+            for j in range(i):
+                directions |= {f"coordinates {j} + {i}": axes[i] + axes[j]}
+                directions |= {f"coordinates {j} - {i}": axes[j] - axes[i]}
+        if len(self.weights) > 1:
+            directions["the line between modes"] = self.means[1] - self.means[0]
+            return {name: self.projected(x, along) for name, along in directions.items()}
+        whitened = (x - self.means[0]) @ self.roots[0].inverse().mT / math.sqrt(self.temperature)
+        uniforms = {name: self.projected(x, along) for name, along in directions.items()}
+        return uniforms | {"the distance from the centre": chi_square(whitened)}
+
     def projected(self, x: Tensor, direction: Tensor) -> Tensor:
-        """Distribution function along a direction, at the points, `(n,)`."""
+        """Distribution function along a direction, at points `(..., d)`."""
         deviations = (direction @ self.covariances() @ direction).sqrt()
-        standard = ((x @ direction)[:, None] - self.means @ direction) / deviations
+        standard = ((x @ direction)[..., None] - self.means @ direction) / deviations
         return torch.special.ndtr(standard) @ self.weights
 
-    def problem(self, reference: Distribution) -> Problem:
-        """The target as a problem, unnormalised, with an imperfect flow and data."""
+    def problem(self, reference: Distribution, n_data: int = 256) -> Problem:
+        """The target as a problem, unnormalised, with an imperfect flow and exact data."""
         energy = WatchfulEnergy(self)
         flow = HeavyFlow((self.means.shape[1],), scale=1.3 * math.sqrt(self.temperature))
         return Problem(
@@ -72,7 +88,7 @@ class Known:
             reference=reference,
             proposal=flow,
             flow=flow,
-            data=self.sample(256)[0],
+            data=self.sample(n_data)[0],
             networks=(energy, flow),
         )
 
@@ -81,102 +97,6 @@ class Known:
         whitened = torch.einsum("kij,nkj->nki", self.roots.inverse().to(x), centred)
         scale = self.weights.log() - torch.linalg.slogdet(self.roots).logabsdet
         return scale.to(x) - whitened.square().sum(2) / 2 - LOG_TWO_PI * x.shape[1] / 2
-
-
-class WatchfulEnergy(nn.Module):
-    """The energy of a known target, with what a sampler may wrongly touch.
-
-    It has a parameter, a buffer that training mode moves as BatchNorm's does, and the temperature,
-    which the problem has applied already.
-    """
-
-    def __init__(self, known: Known) -> None:
-        super().__init__()
-        self.known = known
-        self.temperature = known.temperature
-        self.offset = nn.Parameter(torch.tensor(1.3))
-        self.register_buffer("calls", torch.zeros(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Energies `(n,)`."""
-        if self.training:
-            self.calls += 1
-        return self.offset.to(x) - self.known.log_prob(x)
-
-
-class HeavyFlow(nn.Module):
-    """x = scale · sinh(1.1 asinh(z)) by coordinate: near any target, exact for none, heavy-tailed.
-
-    In training mode it is another flow, as one with dropout or batch statistics would be.
-    """
-
-    def __init__(self, event_shape: tuple[int, ...], scale: float = 1.0) -> None:
-        super().__init__()
-        self.event_shape = event_shape
-        self.latent_shape = (math.prod(event_shape),)
-        self.base = StandardNormal(self.latent_shape)
-        self.log_scale = nn.Parameter(torch.tensor(scale).log())
-        self.power = 1.1
-
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Latent points to data."""
-        inner = self.power * z.asinh()
-        log_det = inner.cosh().log() - z.square().add(1).log() / 2 + math.log(self.power)
-        x = self._scale(z) * inner.sinh()
-        return x.view(-1, *self.event_shape), (log_det + self._scale(z).log()).sum(1)
-
-    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Data to latent points."""
-        z = ((x.flatten(1) / self._scale(x)).asinh() / self.power).sinh()
-        return z, -self.forward(z)[1]
-
-    def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n points with their log-densities."""
-        z, log_base = self.base.sample(n)
-        x, log_det = self.forward(z)
-        return x, log_base - log_det
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log-density of points."""
-        z, log_det = self.inverse(x)
-        return self.base.log_prob(z) + log_det
-
-    def _scale(self, like: Tensor) -> Tensor:
-        return self.log_scale.to(like).exp() * (1.5 if self.training else 1.0)
-
-
-class StandardNormal:
-    """Independent normal coordinates of any shape, in torch's default type."""
-
-    def __init__(
-        self, event_shape: tuple[int, ...], shift: float = 0.0, deviation: float = 1.0
-    ) -> None:
-        self.event_shape = event_shape
-        self.shift = shift
-        self.deviation = deviation
-
-    def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n points with their log-densities."""
-        x = self.shift + self.deviation * torch.randn(n, *self.event_shape)
-        return x, self.log_prob(x)
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Log-density of points."""
-        z = (x - self.shift) / self.deviation
-        return -(z.square() / 2 + LOG_TWO_PI / 2 + math.log(self.deviation)).flatten(1).sum(1)
-
-    def problem(self, networks: tuple[nn.Module, ...] = ()) -> Problem:
-        """The distribution as a problem that begins at itself."""
-        flow = HeavyFlow(self.event_shape)
-        return Problem(
-            self.log_prob,
-            self.event_shape,
-            reference=self,
-            proposal=flow,
-            flow=flow,
-            data=self.sample(64)[0],
-            networks=(flow, *networks),
-        )
 
 
 def correlated(temperature: float = 1.0) -> Known:
@@ -189,3 +109,23 @@ def overlapping() -> Known:
     """Two components of weights .3 and .7, each long in a direction of its own."""
     roots = [[[1.2, 0.0], [0.0, 0.4]], [[0.4, 0.3], [-0.3, 1.0]]]
     return Known([0.3, 0.7], [[-0.6, 0.0], [0.8, 0.4]], roots)
+
+
+def near(target: Normal, networks: tuple[nn.Module, ...] = (), n_data: int = 64) -> Problem:
+    """A normal target as a problem that begins at itself, with a flow equally near in any d.
+
+    The flow is too wide by exp(.37/√d) and has tails of power 1 + .15/√d, so that log p - log q
+    varies as much in 256 dimensions as in two.
+    """
+    root = math.sqrt(math.prod(target.event_shape))
+    scale = math.exp(0.37 / root) * target.deviation.flatten()
+    flow = HeavyFlow(target.event_shape, scale, power=1 + 0.15 / root)
+    return Problem(
+        target.log_prob,
+        target.event_shape,
+        reference=target,
+        proposal=flow,
+        flow=flow,
+        data=target.sample(n_data)[0],
+        networks=(flow, *networks),
+    )

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from lightning_ebm.chain import Chain, choose, with_density, with_score
-from lightning_ebm.kernels import HMC, IMH, MALA, ULA, Kernel
+from lightning_ebm.kernels import HMC, IMH, MALA, ULA, Kernel, average
 from lightning_ebm.kernels.langevin import langevin_log_density, langevin_proposal
 from lightning_ebm.kernels.metropolis import metropolis_hastings
-from lightning_ebm.sampler import MCMC, Draw, Sampler
+from lightning_ebm.sampler import MCMC, Draw, Sampler, flow_likelihood_loss
 from lightning_ebm.starts import FromFlow, Persistent
 
 
@@ -301,6 +301,417 @@ class TeachesNothing(MCMC):
     teaches_flow = True
 
 
+class KeepsLogProb(MCMC):
+    """Log p of where chains ended is kept for the next draw, whose target is another."""
+
+    def sample(self, problem, n):
+        space = problem.pullback() if self.latent else problem
+        x = self.start.begin(space, n)
+        chain = self.recall(space, x)
+        infos = []
+        for _ in range(self.n_steps):
+            chain, info = self.kernel.step(space, chain)
+            infos.append(info)
+        self.start.end(chain.x)
+        self.kept = chain
+        return Draw(space.to_data(chain.x), average(infos))
+
+    def recall(self, space, x):
+        known = getattr(self, "kept", None)
+        if known is None or not torch.equal(known.x, x):
+            return Chain(x)
+        return with_score(space, Chain(x))._replace(log_prob=known.log_prob)
+
+
+class KeepsScore(KeepsLogProb):
+    """The score of where chains ended is kept for the next draw, whose target is another."""
+
+    def recall(self, space, x):
+        known = getattr(self, "kept", None)
+        if known is None or not torch.equal(known.x, x):
+            return Chain(x)
+        return Chain(x, space.log_prob(x), known.score)
+
+
+class LatentKeepsLogProb(KeepsLogProb):
+    """The same in the latent space of the flow."""
+
+    uses_flow = True
+
+
+class LatentKeepsScore(KeepsScore):
+    """The same in the latent space of the flow."""
+
+    uses_flow = True
+
+
+class TeachingFlowUser(FlowUser):
+    """Persistent chains of a kernel whose flow learns."""
+
+    teaches_flow = True
+
+    def flow_loss(self, problem, draw):
+        return flow_likelihood_loss(problem, draw)
+
+
+class KeepsLogQ(TeachingFlowUser):
+    """The flow's density of states is kept for the next draw, when the flow has learnt."""
+
+    def __init__(self):
+        super().__init__(Persistent(), IMH(), 1)
+
+    def sample(self, problem, n):
+        x = self.start.begin(problem, n)
+        chain = with_density(problem, Chain(x))
+        known_x, log_q = getattr(self, "kept", (None, None))
+        if known_x is None or not torch.equal(known_x, x):
+            log_q = problem.proposal.log_prob(x)
+        y, log_q_y = problem.proposal.sample(n)
+        proposed = with_density(problem, Chain(y))
+        log_ratio = proposed.log_prob - log_q_y - chain.log_prob + log_q
+        moved, info = metropolis_hastings(chain, proposed, log_ratio.detach(), move="global")
+        took = (moved.x == y).all(1)
+        self.kept = (moved.x.detach().clone(), torch.where(took, log_q_y, log_q).detach())
+        self.start.end(moved.x)
+        return Draw(moved.x, info)
+
+
+class DrawnAhead(TeachingFlowUser):
+    """Proposals are drawn ahead, and their log q is taken when the flow has changed."""
+
+    def __init__(self):
+        super().__init__(Persistent(), IMH(), 1)
+
+    def sample(self, problem, n):
+        chain = with_density(problem, Chain(self.start.begin(problem, n)))
+        y = getattr(self, "ahead", None)
+        if y is None or y.shape != chain.x.shape:
+            y = problem.proposal.sample(n)[0]
+        proposed = with_density(problem, Chain(y))
+        log_ratio = proposed.log_prob - problem.proposal.log_prob(y)
+        log_ratio = log_ratio - chain.log_prob + problem.proposal.log_prob(chain.x)
+        chain, info = metropolis_hastings(chain, proposed, log_ratio.detach(), move="global")
+        self.ahead = problem.proposal.sample(n)[0].detach()
+        self.start.end(chain.x)
+        return Draw(chain.x, info)
+
+
+class FirstTarget(MCMC):
+    """The target that it saw first is sampled for ever."""
+
+    def sample(self, problem, n):
+        if getattr(self, "problem", None) is None or self.problem.event_shape != (
+            problem.event_shape
+        ):
+            self.problem = problem
+        return super().sample(self.problem, n)
+
+    def __deepcopy__(self, memo):
+        return FirstTarget(Persistent(), MALA(0.1), 5)
+
+
+class OneDrawLate(MCMC):
+    """Each draw is of the target of the draw before."""
+
+    def sample(self, problem, n):
+        late = self.__dict__.get("late") or problem
+        self.__dict__["late"] = problem
+        return super().sample(late, n)
+
+    def __deepcopy__(self, memo):
+        return OneDrawLate(Persistent(), MALA(0.1), 5)
+
+
+class Ratio(MALA):
+    """MALA whose log-ratio is altered by `ratio`."""
+
+    def step(self, problem, chain):
+        chain = with_score(problem, chain)
+        step_size = self.step_size(chain.x)
+        proposed = with_score(problem, Chain(self.propose(chain, step_size)))
+        log_ratio = self.ratio(chain, proposed, step_size)
+        return metropolis_hastings(chain, proposed, log_ratio, move="local")
+
+    def propose(self, chain, step_size):
+        return langevin_proposal(chain, step_size)
+
+    def ratio(self, chain, proposed, step_size):
+        return (
+            proposed.log_prob
+            - chain.log_prob
+            + langevin_log_density(chain.x, proposed, step_size)
+            - langevin_log_density(proposed.x, chain, step_size)
+        )
+
+
+class ThreeCoordinates(Ratio):
+    """The Hastings correction is summed over the first three coordinates."""
+
+    def ratio(self, chain, proposed, step_size):
+        def log_q(to, start):
+            gap = (to - start.x - step_size * start.score).flatten(1)[:, :3]
+            return -gap.square().sum(1) / (4 * step_size)
+
+        correction = log_q(chain.x, proposed) - log_q(proposed.x, chain)
+        return proposed.log_prob - chain.log_prob + correction
+
+
+class LastAxis(Ratio):
+    """The Hastings correction of an image is summed over its last row."""
+
+    def ratio(self, chain, proposed, step_size):
+        def log_q(to, start):
+            gap = (to - start.x - step_size * start.score).flatten(1)
+            return -gap[:, -to.shape[-1] :].square().sum(1) / (4 * step_size)
+
+        correction = log_q(chain.x, proposed) - log_q(proposed.x, chain)
+        return proposed.log_prob - chain.log_prob + correction
+
+
+class Densities(Ratio):
+    """Densities stand where their logarithms should."""
+
+    def ratio(self, chain, proposed, step_size):
+        correction = langevin_log_density(chain.x, proposed, step_size)
+        correction = correction - langevin_log_density(proposed.x, chain, step_size)
+        return (proposed.log_prob.exp() / chain.log_prob.exp()).log() + correction
+
+
+class ProposalDensities(Ratio):
+    """Densities of proposals stand where their logarithms should."""
+
+    def ratio(self, chain, proposed, step_size):
+        back = langevin_log_density(chain.x, proposed, step_size).exp()
+        there = langevin_log_density(proposed.x, chain, step_size).exp()
+        return proposed.log_prob - chain.log_prob + (back / there).log()
+
+
+class FivePercent(Ratio):
+    """The log-ratio is 1.05 times what it should be."""
+
+    def ratio(self, chain, proposed, step_size):
+        return 1.05 * super().ratio(chain, proposed, step_size)
+
+
+class FivePercentHMC(HMC):
+    """The energy error of a trajectory is 1.05 times what it should be."""
+
+    def step(self, problem, chain):
+        chain = with_score(problem, chain)
+        step_size, mass = self.step_size(chain.x), self._mass(chain.x)
+        momentum = torch.randn_like(chain.x)
+        proposed, final = self._leapfrogs(problem, chain, momentum, (2 * step_size).sqrt(), mass)
+        kinetic = (momentum.square() - final.square()).flatten(1).sum(1) / 2
+        log_ratio = 1.05 * (proposed.log_prob - chain.log_prob + kinetic)
+        return metropolis_hastings(chain, proposed, log_ratio, move="local")
+
+
+class Walk(Kernel):
+    """A random walk, right but for what a subclass does to its log-ratio or its step."""
+
+    exact = True
+
+    def __init__(self, deviation=0.4):
+        super().__init__()
+        self.deviation = deviation
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        y = chain.x + self.step_at(chain.x) * torch.randn_like(chain.x)
+        proposed = with_density(problem, Chain(y))
+        log_ratio = self.ratio(proposed.log_prob - chain.log_prob)
+        return metropolis_hastings(chain, proposed, log_ratio, move="local")
+
+    def step_at(self, x):
+        return self.deviation
+
+    def ratio(self, log_ratio):
+        return log_ratio
+
+
+class FivePercentWalk(Walk):
+    """The log-ratio is 1.05 times what it should be."""
+
+    def ratio(self, log_ratio):
+        return 1.05 * log_ratio
+
+
+class Reversed(Walk):
+    """The log-ratio has the wrong sign."""
+
+    def ratio(self, log_ratio):
+        return -log_ratio
+
+
+class StepOfTheState(Walk):
+    """Far out steps are longer, and the ratio does not know."""
+
+    def step_at(self, x):
+        norm = x.flatten(1).square().mean(1).sqrt()
+        return self.deviation * (0.5 + norm).view(-1, *[1] * (x.dim() - 1))
+
+
+class TriesUntilAccepted(Walk):
+    """A rejected chain tries once more, instead of being counted again where it is."""
+
+    def step(self, problem, chain):
+        moved, info = super().step(problem, chain)
+        again, _ = super().step(problem, chain)
+        return choose((moved.x == chain.x).flatten(1).all(1), again, moved), info
+
+
+class BetterOfTwo(Walk):
+    """The better of two proposals is accepted as if it were the only one."""
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        one, two = (
+            with_density(problem, Chain(chain.x + self.deviation * torch.randn_like(chain.x)))
+            for _ in range(2)
+        )
+        better = choose(one.log_prob > two.log_prob, one, two)
+        log_ratio = better.log_prob - chain.log_prob
+        return metropolis_hastings(chain, better, log_ratio, move="local")
+
+
+class CoordinatesAtOnce(Walk):
+    """Every coordinate decides for itself by the ratio of all."""
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        proposed = with_density(
+            problem, Chain(chain.x + self.deviation * torch.randn_like(chain.x))
+        )
+        ratio = (proposed.log_prob - chain.log_prob).view(-1, *[1] * (chain.x.dim() - 1))
+        taken = torch.rand_like(chain.x).log() < ratio
+        return Chain(torch.where(taken, proposed.x, chain.x)), {"non_finite": torch.ones(())}
+
+
+class SharedByPairs(Walk):
+    """Two chains share the uniform number that decides."""
+
+    group = 2
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        proposed = with_density(
+            problem, Chain(chain.x + self.deviation * torch.randn_like(chain.x))
+        )
+        n = len(chain.x)
+        uniform = torch.rand(-(-n // self.group)).repeat_interleave(self.group)[:n]
+        accepted = uniform.log() < proposed.log_prob - chain.log_prob
+        return choose(accepted, proposed, chain), {"non_finite": torch.ones(())}
+
+
+class SharedByAll(SharedByPairs):
+    """All chains share the uniform number that decides, each by its own ratio."""
+
+    group = 10**6
+
+
+class SharedByHalves(SharedByPairs):
+    """Noise is drawn for a half of the chains and used for both."""
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        half = torch.randn_like(chain.x[: (len(chain.x) + 1) // 2])
+        noise = torch.cat([half, half])[: len(chain.x)]
+        proposed = with_density(problem, Chain(chain.x + self.deviation * noise))
+        log_ratio = proposed.log_prob - chain.log_prob
+        return metropolis_hastings(chain, proposed, log_ratio, move="local")
+
+
+class QuietNoise(Ratio):
+    """Noise has variance γ, while the ratio believes in 2γ."""
+
+    def propose(self, chain, step_size):
+        return chain.x + step_size * chain.score + step_size.sqrt() * torch.randn_like(chain.x)
+
+
+class NoLastHalfStep(HMC):
+    """Leapfrogs end without their last half step of the momentum."""
+
+    def _leapfrogs(self, problem, chain, momentum, time, mass):
+        for _ in range(self.n_leapfrog):
+            momentum = momentum + time * chain.score
+            chain = with_score(problem, Chain(chain.x + time * momentum / mass))
+        return chain, momentum
+
+
+class KeepsMomentum(MCMC):
+    """Momentum is renewed in part, and not turned round when a trajectory is rejected."""
+
+    def __init__(self):
+        super().__init__(Persistent(), HMC(0.5, 2), 10)
+
+    def sample(self, problem, n):
+        chain = with_score(problem, Chain(self.start.begin(problem, n)))
+        momentum = getattr(self, "momentum", None)
+        if momentum is None or momentum.shape != chain.x.shape:
+            momentum = torch.randn_like(chain.x)
+        momentum = momentum.to(chain.x)
+        time = torch.as_tensor(1.0).to(chain.x)
+        for _ in range(self.n_steps):
+            momentum = 0.9 * momentum + 0.19**0.5 * torch.randn_like(momentum)
+            proposed, final = self.kernel._leapfrogs(problem, chain, momentum, time, 1.0)
+            kinetic = (momentum.square() - final.square()).flatten(1).sum(1) / 2
+            log_ratio = proposed.log_prob - chain.log_prob + kinetic
+            chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
+            moved = (chain.x == proposed.x).flatten(1).all(1)
+            momentum = torch.where(moved.view(-1, *[1] * (momentum.dim() - 1)), final, momentum)
+        self.start.end(chain.x)
+        self.momentum = momentum
+        return Draw(chain.x, info)
+
+
+class ForgetsState(IMH):
+    """I-SIR among fresh draws alone, without the state."""
+
+    def step(self, problem, chain):
+        chain = with_density(problem, chain)
+        y, log_q = problem.proposal.sample(4 * len(chain.x))
+        weights = (problem.log_prob(y) - log_q.detach()).view(-1, 4).softmax(1)
+        picked = weights.multinomial(1).squeeze(1) + 4 * torch.arange(len(chain.x))
+        return Chain(y[picked].detach()), {"non_finite": torch.ones(())}
+
+
+class WrongSign(MCMC):
+    """Latent chains with log|det J| taken off instead of added."""
+
+    uses_flow = True
+
+    def sample(self, problem, n):
+        flow = problem.flow
+        space = problem.pullback()
+
+        def log_density(z):
+            x, log_det = flow.forward(z)
+            return problem.log_density(x) - log_det
+
+        chain = Chain(self.start.begin(space, n))
+        for _ in range(self.n_steps):
+            chain, info = self.kernel.step(_with(space, log_density), chain)
+        self.start.end(chain.x)
+        return Draw(space.to_data(chain.x), info)
+
+
+class StaysAtZero(Sampler):
+    """Chains that begin where the density is zero stay there, and nothing is said."""
+
+    exact = True
+
+    def __init__(self):
+        super().__init__()
+        self.start, self.kernel = Persistent(), MALA(0.1)
+
+    def sample(self, problem, n):
+        chain = Chain(self.start.begin(problem, n))
+        for _ in range(5):
+            chain, info = self.kernel.step(problem, chain)
+        self.start.end(chain.x)
+        return Draw(chain.x, info)
+
+
 def _with(problem, log_density):
     from dataclasses import replace
 
@@ -340,4 +751,55 @@ BROKEN: dict[str, tuple[nn.Module, str]] = {
     "ULA that says exact": (SaysExact(), "invariance"),
     "restarts that say exact": (SaysExactFromFlow(), "invariance"),
     "teaches nothing": (TeachesNothing(Persistent(), MALA(0.1), 5), "declaration"),
+    "log p kept": (KeepsLogProb(Persistent(), MALA(0.1), 5), "density moves"),
+    "log p kept by a random walk": (KeepsLogProb(Persistent(), Walk(), 5), "density moves"),
+    "log p kept in latent space": (
+        LatentKeepsLogProb(Persistent(), MALA(0.1), 5, latent=True),
+        "density moves",
+    ),
+    "score kept": (KeepsScore(Persistent(), MALA(0.1), 5), "score moves"),
+    "score kept by HMC": (KeepsScore(Persistent(), HMC(0.1, 3), 2), "score moves"),
+    "score kept in latent space": (
+        LatentKeepsScore(Persistent(), MALA(0.1), 5, latent=True),
+        "score moves",
+    ),
+    "score kept by ULA": (KeepsScore(Persistent(), ULA(0.1), 5), "state restored"),
+    "log q kept": (KeepsLogQ(), "flow moves"),
+    "log q after the flow has changed": (DrawnAhead(), "flow moves"),
+    "the first target for ever": (FirstTarget(Persistent(), MALA(0.1), 5), "convergence"),
+    "one draw late": (OneDrawLate(Persistent(), MALA(0.1), 5), "state restored"),
+    "correction of three coordinates": (
+        persistent(ThreeCoordinates(0.1)),
+        "invariance, 64 dimensions",
+    ),
+    "correction of the last row": (persistent(LastAxis(0.3)), "invariance, images"),
+    "densities for their logarithms": (persistent(Densities(0.01)), "no underflow"),
+    "proposals' densities for their logarithms": (
+        persistent(ProposalDensities(0.01)),
+        "no underflow",
+    ),
+    "log-ratio times 1.05": (persistent(FivePercent(0.1)), "invariance, 64 dimensions"),
+    "log-ratio times 1.05, small steps": (
+        persistent(FivePercent(0.02), 10),
+        "invariance, 64 dimensions",
+    ),
+    "log-ratio times 1.05, HMC": (persistent(FivePercentHMC(0.1, 3)), "invariance, 64 dimensions"),
+    "log-ratio times 1.05, random walk": (
+        persistent(FivePercentWalk()),
+        "invariance, 64 dimensions",
+    ),
+    "ratio reversed": (persistent(Reversed()), "invariance"),
+    "step that depends on the state": (persistent(StepOfTheState()), "invariance"),
+    "tries until accepted": (persistent(TriesUntilAccepted(1.0)), "invariance"),
+    "better of two proposals": (persistent(BetterOfTwo()), "invariance"),
+    "coordinates decide at once": (persistent(CoordinatesAtOnce()), "invariance"),
+    "decisions shared by pairs": (persistent(SharedByPairs()), "chains are independent"),
+    "decisions shared by all": (persistent(SharedByAll()), "chains are independent"),
+    "noise shared by halves": (persistent(SharedByHalves()), "chains are independent"),
+    "noise of half the variance": (persistent(QuietNoise(0.1)), "invariance"),
+    "leapfrog without its last half step": (persistent(NoLastHalfStep(0.1, 3)), "invariance"),
+    "momentum not turned round": (KeepsMomentum(), "invariance"),
+    "i-SIR that forgets the state": (FlowUser(Persistent(), ForgetsState(), 5), "invariance"),
+    "Jacobian of the wrong sign": (WrongSign(Persistent(), MALA(0.1), 5), "invariance"),
+    "density zero handed on": (StaysAtZero(), "zero density left"),
 }

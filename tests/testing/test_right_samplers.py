@@ -1,11 +1,15 @@
 """The kit passes every built-in sampler and kernel."""
 
 import pytest
+import torch
+from broken_samplers import StaysAtZero
+from right_samplers import RIGHT_AND_UNLIKE
 
 from lightning_ebm.kernels import HMC, MALA, Cycle
 from lightning_ebm.registry import find
+from lightning_ebm.sampler import Draw
 from lightning_ebm.starts import FromFlow, Persistent
-from lightning_ebm.testing import check_kernel, check_sampler
+from lightning_ebm.testing import Report, check_kernel, check_sampler
 from lightning_ebm.testing.kit import examine, run_check
 
 RIGHT = {
@@ -43,6 +47,52 @@ def test_a_kernel_conforms():
 )
 def test_chains_of_a_larger_bank_or_from_the_flow_raise_no_false_alarm(name, start):
     finding = run_check("non-finite rejected", find(name)(start=start), seed=0)
+    assert finding.passed, finding.sentence
+
+
+@pytest.mark.parametrize("name", RIGHT_AND_UNLIKE)
+def test_a_right_sampler_of_another_kind_does_not_fail(name):
+    checks = ["chains are independent", "non-finite rejected", "no underflow", "density moves"]
+    checks += ["invariance, 2 dimensions", "invariance, 64 dimensions", "score moves"]
+    for check in checks:
+        finding = run_check(check, RIGHT_AND_UNLIKE[name], seed=0)
+        assert finding.passed is not False, finding
+
+
+def test_what_is_too_slow_to_be_judged_is_warned_of_with_a_figure_and_a_remedy():
+    sampler = RIGHT_AND_UNLIKE["far too slow"]
+    for check in ("invariance, 10 dimensions", "convergence"):
+        finding = run_check(check, sampler, seed=0)
+        assert finding.passed is None
+        assert "effective draws per chain" in finding.sentence
+        assert "more steps per draw" in finding.sentence
+        report = Report("Slow", (finding,))
+        assert report.passed
+        assert report.warnings == (finding,)
+        assert f"warn  {check}" in str(report)
+
+
+def test_chains_at_density_zero_may_stay_if_they_are_named():
+    class Naming(StaysAtZero):
+        def sample(self, problem, n):
+            draw = super().sample(problem, n)
+            share = (problem.log_prob(draw.x) == -torch.inf).float().mean()
+            return Draw(draw.x, draw.info | {"zero_density": share})
+
+    finding = run_check("zero density left", Naming(), seed=0)
+    assert finding.passed, finding.sentence
+    assert "info['zero_density'] is 0.500" in finding.sentence
+
+
+def test_chains_that_begin_anew_have_left_density_zero():
+    class Anew(StaysAtZero):
+        def sample(self, problem, n):
+            super().sample(problem, n)
+            zero = problem.log_prob(self.start.bank) == -torch.inf
+            self.start.bank[zero] = problem.reference.sample(int(zero.sum()))[0]
+            return Draw(self.start.bank.clone(), {})
+
+    finding = run_check("zero density left", Anew(), seed=0)
     assert finding.passed, finding.sentence
 
 

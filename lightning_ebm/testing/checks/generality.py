@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Sampler
-from lightning_ebm.testing.targets import StandardNormal
+from lightning_ebm.testing.normal import Normal
+from lightning_ebm.testing.targets import near
 
 
 def any_shape_and_number(sampler: Sampler) -> tuple[bool, str]:
@@ -18,7 +19,7 @@ def any_shape_and_number(sampler: Sampler) -> tuple[bool, str]:
     cases = [((1,), 1), ((3,), 7), ((1, 4, 4), 5), ((2, 2, 3), 1)]
     for event_shape, n in cases:
         sampler.forget()
-        problem = StandardNormal(event_shape).problem()
+        problem = near(Normal(event_shape))
         for _ in range(2):
             x = sampler(problem, n).x
         if x.shape != (n, *event_shape):
@@ -35,7 +36,7 @@ def both_precisions(sampler: Sampler) -> tuple[bool, str]:
         for dtype in (torch.float32, torch.float64):
             torch.set_default_dtype(dtype)
             sampler.forget()
-            problem = StandardNormal((2,)).problem()
+            problem = near(Normal((2,)))
             seen: set[torch.dtype] = set()
             x = sampler(replace(problem, log_density=_noting(problem, seen)), 8).x
             if {x.dtype, *seen} != {dtype}:

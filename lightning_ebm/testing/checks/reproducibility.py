@@ -24,7 +24,10 @@ def same_seed_same_chains(sampler: Sampler) -> tuple[bool, str]:
 
 
 def state_restored(sampler: Sampler) -> tuple[bool, str]:
-    """A fresh copy that takes up the saved state goes on exactly as the original."""
+    """A fresh copy that takes up the saved state goes on as the original, on a target that moved.
+
+    What the original knew of the old target and keeps beside its state shows at the first draw.
+    """
     fresh = copy.deepcopy(sampler)
     known = correlated()
     torch.manual_seed(2)
@@ -35,6 +38,8 @@ def state_restored(sampler: Sampler) -> tuple[bool, str]:
     torch.save(sampler.state_dict(), file)
     file.seek(0)
     fresh.load_state_dict(torch.load(file, weights_only=True))
+    moved = correlated(temperature=2.0)
+    problem = moved.problem(moved)
     ends = []
     for one in (sampler, fresh):
         torch.manual_seed(3)
