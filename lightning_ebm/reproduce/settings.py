@@ -32,9 +32,7 @@ def known_run(
     labels: dict[str, object],
     settings: dict[str, object] | None = None,
 ) -> Run:
-    """A run of `two_modes.yaml` on a known density, with a flow of one Gaussian.
-
-    Such flows are what the claims are about: nothing but training tells them of modes.
+    """A run of `two_modes.yaml` on a known density.
 
     Args:
         name: its folder.
@@ -51,7 +49,6 @@ def known_run(
         "two_modes.yaml",
         {
             "model.sampler": sampler,
-            "model.flow.init_args.n_modes": 1,
             "data.density": density,
             "data.seed": seed,
             "seed_everything": seed,
