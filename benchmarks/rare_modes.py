@@ -98,7 +98,7 @@ def persistent(first: str = "Noise", restart: float = 0.0) -> dict[str, object]:
 
 
 RECYCLING = f"{Path(__file__).stem}.WasteRecycling"
-# Without remedies the flow learns from chains alone; packaged is a fifth of its teaching from data.
+# Without remedies the flow learns from chains alone; as packaged a fifth of it is from data.
 NONE = sampler(data_share=0.0)
 PENALTY: dict[str, object] = {"model.magnitude_penalty": 0.01}
 REMEDIES: dict[str, dict[str, object]] = {
