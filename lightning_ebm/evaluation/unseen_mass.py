@@ -16,8 +16,8 @@ N_NOISE = 240
 N_ORDINARY = 64
 N_SUSPECT = 96
 """Chains begun as noise; at ordinary points of a sample; at points that speak against it."""
-EXTENSIONS, LONGER = 2, 4
-"""How often chains that found something are continued, and for how many times as long."""
+BATCH, LONGER = 32, 5
+"""How many of the chains that found something run on at once, and for how many times as long."""
 
 Weights = Callable[[Tensor], Tensor]
 """Maps points `(n, *event)` to log p̃/q `(n,)`, q the proposal."""
@@ -79,14 +79,14 @@ def look_for_unseen_mass(
     # What is begun as noise and still climbs has not come to where the model is.
     noise = torch.tensor([name == "noise" for name in trails.origins], device=x.device)
     found = shares(trails.points).masked_fill(noise & ~trails.settled, 0.0)
-    ends = trails.points[-1]
-    for _ in range(EXTENSIONS):
-        rows = (found > UNSEEN).nonzero()[:, 0]
-        if len(rows) == 0:
-            break
-        longer = look_around(problem, {"": ends[rows]}, LONGER * n_steps, snapshots)
+    # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
+    suspects = (found > UNSEEN).nonzero()[:, 0]
+    for rows in suspects.split(BATCH) if len(suspects) else ():
+        begun = {"": trails.points[-1, rows]}
+        longer = look_around(problem, begun, LONGER * n_steps, snapshots)
         found[rows] = shares(longer.points).masked_fill(noise[rows] & ~longer.settled, 0.0)
-        ends[rows] = longer.points[-1]
+        if (found[rows] > UNSEEN).any():
+            break
     parts = dict(zip(starts, found.split([len(x) for x in starts.values()]), strict=True))
     names = ", ".join(f"{len(x)} from {name}" for name, x in starts.items())
     looked = f"{len(found)} chains of {n_steps} steps and more ({names})"
