@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.log_z import UNSEEN, unaccounted_shares
+from lightning_ebm.evaluation.log_z import UNSEEN, local_log_masses, unaccounted_shares
 from lightning_ebm.evaluation.search import SNAPSHOTS, look_around, widened_noise
 from lightning_ebm.problem import Problem
 
@@ -16,8 +16,11 @@ N_NOISE = 240
 N_ORDINARY = 64
 N_SUSPECT = 96
 """Chains begun as noise; at ordinary points of a sample; at points that speak against it."""
-BATCH, LONGER = 32, 5
-"""How many of the chains that found something run on at once, and for how many times as long."""
+SUSPECT = UNSEEN / 5
+"""Share of Z from which on a chain is to run on."""
+BATCH, LONGER, N_STATES = 32, 5, 100
+"""How many of the chains that found something run on at once, for how many times as long, and how
+many of their states tell what lies in the region where they stay."""
 
 Weights = Callable[[Tensor], Tensor]
 """Maps points `(n, *event)` to log p̃/q `(n,)`, q the proposal."""
@@ -80,11 +83,13 @@ def look_for_unseen_mass(
     noise = torch.tensor([name == "noise" for name in trails.origins], device=x.device)
     found = shares(trails.points).masked_fill(noise & ~trails.settled, 0.0)
     # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
-    suspects = (found > UNSEEN).nonzero()[:, 0]
+    suspects = (found > SUSPECT).nonzero()[:, 0]
     for rows in suspects.split(BATCH) if len(suspects) else ():
         begun = {"": trails.points[-1, rows]}
-        longer = look_around(problem, begun, LONGER * n_steps, snapshots)
-        found[rows] = shares(longer.points).masked_fill(noise[rows] & ~longer.settled, 0.0)
+        longer = look_around(problem, begun, LONGER * n_steps, N_STATES)
+        bound = shares(longer.points[:: max(1, len(longer.points) // snapshots)])
+        local = (local_log_masses(longer.points, longer.log_prob) - log_z).exp()
+        found[rows] = torch.minimum(bound, local).masked_fill(noise[rows] & ~longer.settled, 0.0)
         if (found[rows] > UNSEEN).any():
             break
     parts = dict(zip(starts, found.split([len(x) for x in starts.values()]), strict=True))

@@ -35,6 +35,14 @@ def test_where_the_proposal_reaches_nothing_is_unaccounted():
     assert shares([[0.0, -5.0, 0.01]], torch.linspace(-0.5, 0.5, 1000)) == [0.0, 0.0, 0.0]
 
 
+def test_a_mode_that_the_proposal_reaches_too_seldom_is_told_by_its_draws():
+    """Weights of 4 in a mode that .003 of 10,000 draws fall into: they are 30, and they tell."""
+    proposal = torch.zeros(10_000)
+    proposal[:30] = math.log(4.0)
+    assert shares([[math.log(4.0)], [-0.5]], proposal, 0.01) == [0.0]
+    assert shares([[math.log(4.0)], [math.log(3.0)]], proposal, 0.01) == [0.0]
+
+
 def test_a_chain_that_came_back_is_no_witness():
     """Its smallest weight decides: it was where the proposal reaches."""
     assert shares([[30.0], [-1.0]], torch.zeros(1000)) == [0.0]

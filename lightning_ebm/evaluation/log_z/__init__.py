@@ -7,6 +7,7 @@ from lightning_ebm.evaluation.log_z.importance import (
     importance_sampling,
     reverse_importance_sampling,
 )
+from lightning_ebm.evaluation.log_z.local_mass import local_log_masses
 from lightning_ebm.evaluation.log_z.sandwich import (
     FEW_DRAWS,
     UNSEEN,
@@ -30,6 +31,7 @@ __all__ = [
     "conclude",
     "flow_sandwich",
     "importance_sampling",
+    "local_log_masses",
     "reverse_importance_sampling",
     "unaccounted_shares",
 ]

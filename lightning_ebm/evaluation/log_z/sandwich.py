@@ -57,12 +57,12 @@ class Sandwich:
     def interval(self) -> tuple[float, float]:
         """What the estimates whose errors are known allow, two standard errors each.
 
-        No end above where there is no draw of the model.
+        Above them, what may lie unseen; no end above where there is no draw of the model.
         """
         known = [e for e in self._estimates.values() if math.isfinite(e.standard_error)]
         low = min((e.value - 2 * e.standard_error for e in known), default=-math.inf)
         high = max((e.value + 2 * e.standard_error for e in known), default=math.inf)
-        return low, math.inf if self.upper is None else high
+        return low, math.inf if self.upper is None else high + math.log1p(self.unseen or 0.0)
 
     @property
     def _estimates(self) -> dict[str, Estimate]:

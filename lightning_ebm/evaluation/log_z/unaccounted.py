@@ -12,6 +12,9 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
+FEW = 20
+"""Draws of the proposal in a region beyond which they tell what lies there."""
+
 
 def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -> Tensor:
     """Bound, chain by chain, what of Z lies where the chain stays and no draw tells of it.
@@ -20,9 +23,9 @@ def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -
     of the proposal fell there, q(R) is at most Q = χ²(.95; 2k + 2)/2n with 95 % confidence, which
     is 3/n for k = 0 (Hanley and Lippman-Hand 1983). And q(R) = p(R) E[Z/w | R], p the model, whose
     mean over R is that along the chain. So p(R) is at most Q / E[Z/w | R]; the draws that did fall
-    into R account for the mean of their weights, and where that is half of the bound or more, for
-    R. With bounded weights little is left, however many
-    points lie there; where the proposal has lost a mode the bound is 1, be it one point of
+    into R account for the mean of their weights; where they are more than a few, or that is half
+    of the bound, they account for R. With bounded weights little is left, however many points lie
+    there; where the proposal has lost a mode the bound is 1, be it one point of
     thousands.
 
     Args:
@@ -48,5 +51,6 @@ def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -
     running = torch.cat([weights.new_zeros(1), (weights - log_z).exp().cumsum(0) / n])
     allowed = most * (-inverse).clamp(max=700.0).exp()
     accounted = running[beyond]
-    shares = torch.where(allowed > 2 * accounted, allowed - accounted, 0.0).clamp(0, 1)
+    told = (beyond > FEW) | (allowed <= 2 * accounted)
+    shares = (allowed - accounted).clamp(0, 1).masked_fill(told, 0.0)
     return torch.where(heard, shares, torch.zeros_like(shares))

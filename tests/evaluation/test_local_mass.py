@@ -1,0 +1,43 @@
+"""What lies in the region of a chain, from its own states, against normalising constants."""
+
+import pytest
+import torch
+from targets import GaussianMixture, two_directions
+
+from lightning_ebm.evaluation.log_z import local_log_masses
+
+
+def gaussian(dimension, deviation):
+    eye = torch.eye(dimension, dtype=torch.float64)
+    return GaussianMixture([1.0], [[2.0] * dimension], [(deviation * eye).tolist()])
+
+
+def masses(target, log_z, n=100, chains=200):
+    x = target.sample(n * chains)[0]
+    points = x.view(n, chains, -1)
+    return local_log_masses(points, (target.log_prob(x) + log_z).view(n, chains)) - log_z
+
+
+@pytest.mark.parametrize(("dimension", "most"), [(1, 0.7), (2, 0.9), (4, 1.5), (8, 3.5)])
+def test_a_gaussian_region_is_bounded_from_above_and_not_by_much(dimension, most):
+    torch.manual_seed(0)
+    found = masses(gaussian(dimension, 0.03), 5.0)
+    assert (found >= 0).double().mean() > 0.95
+    assert 0 < found.median() < most
+
+
+def test_a_region_of_another_shape_is_not_bounded_too_low():
+    torch.manual_seed(0)
+    found = masses(two_directions(), -2.0)
+    assert (found >= 0).double().mean() > 0.95
+
+
+def test_many_dimensions_bound_nothing_but_hold():
+    torch.manual_seed(0)
+    found = masses(gaussian(64, 1.0), 0.0, chains=20)
+    assert (found > 0).all()
+
+
+def test_a_chain_that_does_not_move_bounds_nothing():
+    points = torch.zeros(100, 3, 2)
+    assert local_log_masses(points, torch.zeros(100, 3)).isinf().all()
