@@ -101,7 +101,7 @@ def fit_tail(values: Tensor) -> Tail:
     size = int(min(0.2 * n, 3 * math.sqrt(n)))
     threshold, excess = ordered[-size - 1], ordered[-size:] - ordered[-size - 1]
     # Values alike but for rounding, or of a few levels, have no tail to fit.
-    if excess.median() <= 1e-9 * ordered[-1]:
+    if excess[size // 4 - 1] <= 1e-9 * ordered[-1]:
         return Tail(sample)
     one_chain = ordered.cpu().numpy()[None]
     k = float(array_stats.pareto_khat(one_chain, r_eff=1, tail="right"))
