@@ -41,3 +41,14 @@ def test_many_dimensions_bound_nothing_but_hold():
 def test_a_chain_that_does_not_move_bounds_nothing():
     points = torch.zeros(100, 3, 2)
     assert local_log_masses(points, torch.zeros(100, 3)).isinf().all()
+
+
+def test_a_chain_that_wanders_bounds_nothing():
+    torch.manual_seed(0)
+    target = gaussian(2, 1.0)
+    x = target.sample(10_000)[0].view(100, 100, 2)
+    still = local_log_masses(x, target.log_prob(x.flatten(0, 1)).view(100, 100))
+    x = x + torch.linspace(0, 4, 100)[:, None, None]
+    moving = local_log_masses(x, target.log_prob(x.flatten(0, 1)).view(100, 100))
+    assert still.isfinite().all()
+    assert moving.isinf().double().mean() > 0.95

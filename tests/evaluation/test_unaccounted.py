@@ -33,19 +33,32 @@ def test_draws_that_fell_there_account_for_what_they_weigh():
 
 def test_where_the_proposal_reaches_nothing_is_unaccounted():
     assert shares([[0.0, -5.0, 0.01]], torch.linspace(-0.5, 0.5, 1000)) == [0.0, 0.0, 0.0]
+    torch.manual_seed(0)
+    weights = 0.5 * torch.randn(10_000)
+    along = 0.5 * torch.randn(20, 200) + 0.25
+    assert max(shares(along, weights, 0.125)) == 0
 
 
 def test_a_mode_that_the_proposal_reaches_too_seldom_is_told_by_its_draws():
     """Weights of 4 in a mode that .003 of 10,000 draws fall into: they are 30, and they tell."""
     proposal = torch.zeros(10_000)
     proposal[:30] = math.log(4.0)
-    assert shares([[math.log(4.0)], [-0.5]], proposal, 0.01) == [0.0]
     assert shares([[math.log(4.0)], [math.log(3.0)]], proposal, 0.01) == [0.0]
+    # One draw there in place of 30 tells less than it allows for.
+    proposal[1:30] = 0.0
+    (seen,) = shares([[math.log(4.0)], [math.log(3.0)]], proposal, 0.01)
+    assert 0 < seen < 0.003
 
 
-def test_a_chain_that_came_back_is_no_witness():
-    """Its smallest weight decides: it was where the proposal reaches."""
-    assert shares([[30.0], [-1.0]], torch.zeros(1000)) == [0.0]
+def test_a_chain_that_only_visits_is_no_witness_and_one_that_only_leaves_for_a_moment_is():
+    proposal = torch.zeros(10_000)
+    inside, outside = math.log(1000.0), 0.0
+    visits = [[inside]] + [[outside]] * 19
+    leaves = [[outside]] + [[inside]] * 19
+    assert shares(visits, proposal) == [0.0]
+    # From the first quartile on the chain is inside, for .75 of its time.
+    (seen,) = shares(leaves, proposal)
+    assert seen == pytest.approx(3e-4 * 1000 / 0.75, rel=0.01)
 
 
 def test_weights_that_are_no_numbers_are_not_heard_and_infinite_ones_are():

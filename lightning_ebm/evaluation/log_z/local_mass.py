@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+WANDERS = 1.3
+"""R-hat of the quarters of one chain above which it has not been through its region."""
 NARROWED = 0.8
 """Factor on the deviations of the Gaussian: within the region, where the chain has states."""
 
@@ -17,8 +19,9 @@ def local_log_masses(points: Tensor, log_prob: Tensor) -> Tensor:
     Reverse importance sampling within R: with g a density on R, 1/∫_R p̃ is the mean of g/p̃ along
     a chain. g is a Gaussian fitted to every other state, and the mean is over the others, less
     two standard errors, doubled since states of a chain depend on each other. In many dimensions,
-    or where R is no ellipsoid, the estimate is far too high, never too low but by chance; where a
-    chain does not move it is infinite.
+    or where R is no ellipsoid, the estimate is far too high, never too low but by chance. It is
+    infinite for a chain that does not move, or whose quarters differ, so that it has not been
+    through its region: split R-hat of some coordinate above 1.3.
 
     Args:
         points: states of chains that leave the model invariant, `(draws, chains, *event)`.
@@ -34,8 +37,17 @@ def local_log_masses(points: Tensor, log_prob: Tensor) -> Tensor:
     mean = log_ratio.logsumexp(0) - math.log(n)
     error = (log_ratio - mean).exp().std(0) / math.sqrt(n)
     least = 1 - 4 * error
-    unknown = log_g.isnan().any(0) | mean.isnan() | ~(least > 0)
+    unknown = log_g.isnan().any(0) | mean.isnan() | ~(least > 0) | _wanders(x)
     return torch.where(unknown, torch.inf, -mean - least.clamp(min=1e-9).log())
+
+
+def _wanders(x: Tensor) -> Tensor:
+    """Which chains `(n, chains, d)` have some coordinate whose quarters do not agree."""
+    quarters = torch.stack(x[: len(x) // 4 * 4].chunk(4))
+    length = quarters.shape[1]
+    within, between = quarters.var(1).mean(0), quarters.mean(1).var(0)
+    ratio = (length - 1) / length + between / within
+    return ~(ratio.sqrt() <= WANDERS).all(1)
 
 
 def _log_gaussian(fitted: Tensor, judged: Tensor) -> Tensor:

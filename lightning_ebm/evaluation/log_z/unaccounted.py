@@ -12,21 +12,21 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-FEW = 20
-"""Draws of the proposal in a region beyond which they tell what lies there."""
+LEVELS = (0.0, 0.25, 0.5, 0.75)
+"""Quantiles of the weights along a chain at which its region is cut off."""
 
 
 def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -> Tensor:
     """Bound, chain by chain, what of Z lies where the chain stays and no draw tells of it.
 
-    Let R be where the weight w = p̃/q is at least the smallest that the chain had. If k of n draws
-    of the proposal fell there, q(R) is at most Q = χ²(.95; 2k + 2)/2n with 95 % confidence, which
-    is 3/n for k = 0 (Hanley and Lippman-Hand 1983). And q(R) = p(R) E[Z/w | R], p the model, whose
-    mean over R is that along the chain. So p(R) is at most Q / E[Z/w | R]; the draws that did fall
-    into R account for the mean of their weights; where they are more than a few, or that is half
-    of the bound, they account for R. With bounded weights little is left, however many points lie
-    there; where the proposal has lost a mode the bound is 1, be it one point of
-    thousands.
+    Let A be where the chain stays, p the model, and R the part of A where the weight w = p̃/q is
+    above some level, in which the chain spends a share f of its time. If k of n draws of the
+    proposal have such weights, q(R) is at most Q = χ²(.95; 2k + 2)/2n with 95 % confidence, which
+    is 3/n for k = 0 (Hanley and Lippman-Hand 1983). And q(R) = p(R) E[Z/w | R], whose mean is that
+    along the chain. So p(A) = p(R)/f is at most Q / (f E[Z/w | R]). Those k draws account for the
+    mean of their weights, and where that is half of the bound or more, for all. Of several levels
+    the one that leaves least counts. With bounded weights little is left, however many points lie
+    there; where the proposal has lost a mode the bound is 1, be it one point of thousands.
 
     Args:
         trails: log w along chains that leave the model invariant, `(draws, chains)`; a point that
@@ -38,19 +38,23 @@ def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -
     Returns:
         For each chain the share of Z that may lie there unseen, from 0 to 1, `(chains,)`.
     """
-    n = len(proposal_weights)
     weights = proposal_weights.double().sort(descending=True).values
-    trails = trails.double()
-    lowest = trails.amin(0)
-    heard = ~trails.isnan().any(0) & (lowest > -torch.inf)
-    lowest = torch.where(heard, lowest, torch.full_like(lowest, torch.inf))
-    beyond = torch.searchsorted(-weights, -lowest, right=True)
+    heard = ~trails.isnan().any(0) & (trails > -torch.inf).all(0)
+    ordered = trails.double().masked_fill(~heard, 0.0).sort(dim=0).values
+    cuts = sorted({int(level * len(ordered)) for level in LEVELS})
+    left = torch.stack([_left(ordered[cut:], len(ordered), weights, log_z) for cut in cuts])
+    return left.amin(0).masked_fill(~heard, 0.0)
+
+
+def _left(part: Tensor, whole: int, weights: Tensor, log_z: float) -> Tensor:
+    """What the draws do not account for, R being where w is at least the first of `part`."""
+    n = len(weights)
+    beyond = torch.searchsorted(-weights, -part[0], right=True)
     most = torch.from_numpy(chi2.ppf(0.95, 2 * (beyond.cpu().numpy() + 1))).to(weights) / (2 * n)
-    # Relative to Z; logs of the harmonic mean along the chain and of what the draws account for.
-    inverse = (log_z - trails).logsumexp(0) - math.log(len(trails))
+    # Relative to Z; the log of the harmonic mean over the part, for all of the chain's time.
+    inverse = (log_z - part).logsumexp(0) - math.log(len(part))
+    allowed = most * (-inverse).clamp(max=700.0).exp() * whole / len(part)
     running = torch.cat([weights.new_zeros(1), (weights - log_z).exp().cumsum(0) / n])
-    allowed = most * (-inverse).clamp(max=700.0).exp()
     accounted = running[beyond]
-    told = (beyond > FEW) | (allowed <= 2 * accounted)
-    shares = (allowed - accounted).clamp(0, 1).masked_fill(told, 0.0)
-    return torch.where(heard, shares, torch.zeros_like(shares))
+    told = allowed <= 2 * accounted
+    return (allowed - accounted).clamp(0, 1).masked_fill(told, 0.0)
