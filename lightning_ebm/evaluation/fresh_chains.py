@@ -16,8 +16,8 @@ from lightning_ebm.problem import Evaluations, Problem
 from lightning_ebm.sampler import Draw, Sampler
 from lightning_ebm.starts import FromFlow, Persistent
 
-AGREED = 1.05
-"""R-hat below which chains need not run longer."""
+AGREED = 1.02
+"""R-hat below which chains need not run longer; beyond 1.05 they are not trusted."""
 HOPELESS = 3.0
 """R-hat above which running on for as long again would not help."""
 DOUBLINGS = 3
