@@ -43,6 +43,7 @@ class Search(NamedTuple):
 def look_for_unseen_mass(
     problem: Problem,
     samples: dict[str, Tensor],
+    draws: Tensor,
     log_weights: Weights,
     proposal_weights: Tensor,
     log_z: float,
@@ -52,13 +53,14 @@ def look_for_unseen_mass(
 ) -> Search:
     """Run chains from noise and from samples, and bound what lies where they stay.
 
-    Of each sample the points begin chains that, standing alone, would speak against log Z, and
-    some ordinary ones. A point in the tail of a mode that the proposal covers walks back into it;
-    one in a mode that was lost stays, be it one of thousands.
+    Of each sample, and of the draws, those points begin chains that, standing alone, would speak
+    against log Z, and some ordinary ones. A point in the tail of a mode that the proposal covers
+    walks back into it; one in a mode that was lost stays, be it one of thousands.
 
     Args:
         problem: the model.
         samples: points `(n, *event)` by the name of where they come from.
+        draws: points that fresh chains drew from the model, `(n, *event)`.
         log_weights: see `Weights`.
         proposal_weights: log-weights at the proposal's draws, `(n,)`.
         log_z: the estimate that is questioned.
@@ -72,15 +74,18 @@ def look_for_unseen_mass(
         return unaccounted_shares(weights, proposal_weights, log_z)
 
     starts, alone = {}, {}
-    for name, x in samples.items():
+    for name, x in (samples | {"fresh chains": draws}).items():
         alone[name] = shares(x[None])
         starts[name] = x[_suspect_and_ordinary(alone[name])]
+    # Whether or not they stay there, that much of the model lies where no draw tells of it; twice
+    # as much, as the chains began elsewhere and may not have come to rest.
+    heavy = 2 * float((alone["fresh chains"] > UNSEEN).double().mean())
     if n_steps == 0:
-        return _found(alone, "", proposal, len(proposal_weights))
-    starts["noise"] = widened_noise(problem.reference, N_NOISE).to(next(iter(samples.values())))
+        return _found(alone, heavy, "", proposal, len(proposal_weights))
+    starts["noise"] = widened_noise(problem.reference, N_NOISE).to(draws)
     trails = look_around(problem, starts, n_steps, snapshots)
     # What is begun as noise and still climbs has not come to where the model is.
-    noise = torch.tensor([name == "noise" for name in trails.origins], device=x.device)
+    noise = torch.tensor([name == "noise" for name in trails.origins], device=draws.device)
     found = shares(trails.points).masked_fill(noise & ~trails.settled, 0.0)
     # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
     suspects = (found > SUSPECT).nonzero()[:, 0]
@@ -95,10 +100,10 @@ def look_for_unseen_mass(
     parts = dict(zip(starts, found.split([len(x) for x in starts.values()]), strict=True))
     names = ", ".join(f"{len(x)} from {name}" for name, x in starts.items())
     looked = f"{len(found)} chains of {n_steps} steps and more ({names})"
-    return _found(parts, looked, proposal, len(proposal_weights))
+    return _found(parts, heavy, looked, proposal, len(proposal_weights))
 
 
-def _found(parts: dict[str, Tensor], looked: str, proposal: str, n: int) -> Search:
+def _found(parts: dict[str, Tensor], heavy: float, looked: str, proposal: str, n: int) -> Search:
     doubts = [
         f"{proposal} misses mass: up to {float(share.max()):.1%} of the model may lie where "
         f"{int((share > UNSEEN).sum())} of {len(share)} chains from {name} stay and its {n} draws "
@@ -106,7 +111,9 @@ def _found(parts: dict[str, Tensor], looked: str, proposal: str, n: int) -> Sear
         for name, share in parts.items()
         if (share > UNSEEN).any()
     ]
-    unseen = max(float(share.max()) for share in parts.values())
+    if heavy > UNSEEN:
+        doubts.append(f"{heavy / 2:.1%} of fresh chains are where its {n} draws hardly come")
+    unseen = max(heavy, *(float(share.max()) for share in parts.values()))
     return Search(unseen, looked, doubts)
 
 

@@ -63,21 +63,18 @@ def _with_flow(evidence: Evidence) -> Sandwich:
     sandwich = flow_sandwich(
         weights, evidence.log_weights(settled.flatten(0, 1)), chains=settled.shape[1]
     )
-    samples = {
-        "held-out data": evidence.data,
-        "the flow": evidence.weighted.x,
-        "fresh chains": evidence.draws[-1],
-    }
-    return _questioned(sandwich, evidence, samples, evidence.log_weights, SNAPSHOTS)
+    samples = {"held-out data": evidence.data, "the flow": evidence.weighted.x}
+    draws = evidence.draws[-1]
+    return _questioned(sandwich, evidence, samples, draws, evidence.log_weights, SNAPSHOTS)
 
 
 def _annealed(evidence: Evidence) -> Sandwich:
     ends = evidence.draws[-1][: evidence.annealing_chains]
     path = evidence.annealing
     sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
-    data = _telling(evidence, N_DATA_ANNEALED)
-    samples = {"held-out data": data, "fresh chains": ends[:N_ENDS_ANNEALED]}
-    return _questioned(sandwich, evidence, samples, path.backward, SNAPSHOTS_ANNEALED)
+    samples = {"held-out data": _telling(evidence, N_DATA_ANNEALED)}
+    draws = ends[:N_ENDS_ANNEALED]
+    return _questioned(sandwich, evidence, samples, draws, path.backward, SNAPSHOTS_ANNEALED)
 
 
 def _telling(evidence: Evidence, n: int) -> Tensor:
@@ -97,12 +94,14 @@ def _questioned(
     sandwich: Sandwich,
     evidence: Evidence,
     samples: dict[str, Tensor],
+    draws: Tensor,
     log_weights: Weights,
     snapshots: int,
 ) -> Sandwich:
     found = look_for_unseen_mass(
         evidence.problem,
         samples,
+        draws,
         log_weights,
         evidence.weighted.log_weights,
         sandwich.log_z,
