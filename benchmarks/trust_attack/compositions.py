@@ -69,7 +69,8 @@ class Mixture(Density):
 
     def draw(self, n: int) -> Tensor:
         counts = self.weights.multinomial(n, replacement=True).bincount(minlength=len(self.parts))
-        points = [part.draw(int(count)) for part, count in zip(self.parts, counts, strict=True)]
+        drawn = zip(self.parts, counts.tolist(), strict=True)
+        points = [part.draw(count) for part, count in drawn if count]
         return torch.cat(points)[torch.randperm(n)]
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from lightning_ebm.starts import FromFlow, Persistent
 
 AGREED = 1.02
 """R-hat below which chains need not run longer; beyond 1.05 they are not trusted."""
-HOPELESS = 3.0
+HOPELESS = 2.0
 """R-hat above which running on for as long again would not help."""
-DOUBLINGS = 3
+DOUBLINGS = 4
 """How often a run may be continued for as long again."""
 
 
@@ -43,7 +43,7 @@ def fresh_draws(
     Chains that persist begin as draws of the flow where the sampler uses one: a flow is closer to
     the model than noise is. While R-hat of the energy over the second half of the draws (or of a
     membership, if one is given) tells that they are on the way but not there, as many draws are
-    added, at most three times.
+    added, at most four times.
 
     Args:
         sampler: its chains, step sizes and mode are put back afterwards.

@@ -51,7 +51,7 @@ class EvaluationHooks:
         """Run n chains that begin anew; the run's own chains and randomness stay.
 
         Each chain runs through `evaluation_draws` draws of the sampler, with step sizes still, and
-        through up to eight times as many while chains do not agree.
+        through up to 16 times as many while chains do not agree.
 
         Args:
             n: number of points.
