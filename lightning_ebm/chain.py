@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from lightning_ebm.problem import Problem
+from lightning_ebm.problem import Known, Problem
 
 
 class Chain(NamedTuple):
@@ -17,36 +18,65 @@ class Chain(NamedTuple):
         x: the points.
         log_prob: unnormalised log-densities `(n,)`, or None while nobody has asked.
         score: gradients of the log-density `(n, *event)`, or None while nobody has asked.
+        ends: where the target lies between two others, what is known of these, or None.
+        momentum: of kernels that keep it from step to step, `(n, *event)`, or None.
+        threshold: of kernels that keep the number by which they accept, `(n,)`, or None.
     """
 
     x: Tensor
     log_prob: Tensor | None = None
     score: Tensor | None = None
+    ends: Ends | None = None
+    momentum: Tensor | None = None
+    threshold: Tensor | None = None
 
     def finite(self) -> Tensor:
         """Which chains are at points where all that was computed is finite, `(n,)` bool."""
-        known = [part for part in self if part is not None]
+        parts = [self.x, self.log_prob, self.score, *(self.ends or ())]
         return torch.stack(
             [
                 part.flatten(1).isfinite().all(1) if part.dim() > 1 else part.isfinite()
-                for part in known
+                for part in parts
+                if part is not None
             ]
         ).all(0)
+
+
+class Ends(NamedTuple):
+    """What is known at n points of the two ends of a geometric path, log ρ + β log w.
+
+    Attributes:
+        log_reference: log ρ `(n,)`.
+        log_weight: log w = log p̃ - log ρ `(n,)`.
+        reference_score: gradient of log ρ `(n, *event)`, or None.
+        weight_score: gradient of log w `(n, *event)`, or None.
+    """
+
+    log_reference: Tensor
+    log_weight: Tensor
+    reference_score: Tensor | None = None
+    weight_score: Tensor | None = None
 
 
 def with_density(problem: Problem, chain: Chain) -> Chain:
     """The chain with its log-density, evaluated only if it was not known."""
     if chain.log_prob is not None:
         return chain
-    return chain._replace(log_prob=problem.log_prob(chain.x))
+    return _knowing(chain, problem.density_at(chain.x))
 
 
 def with_score(problem: Problem, chain: Chain) -> Chain:
     """The chain with its log-density and score, evaluated only if they were not known."""
     if chain.score is not None:
         return chain
-    log_prob, score = problem.log_prob_and_score(chain.x)
-    return chain._replace(log_prob=log_prob, score=score)
+    return _knowing(chain, problem.score_at(chain.x))
+
+
+def _knowing(chain: Chain, known: Known) -> Chain:
+    log_prob, score, ends = known
+    return chain._replace(
+        log_prob=log_prob, score=score, ends=None if ends is None else Ends(*ends)
+    )
 
 
 def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
@@ -54,22 +84,35 @@ def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
 
     What is known of only one of the two is forgotten.
     """
-    return Chain(
-        *(
-            None if new is None or old is None else torch.where(per_point(where, new), new, old)
-            for new, old in zip(proposed, current, strict=True)
-        )
-    )
+    return _both(lambda new, old: torch.where(per_point(where, new), new, old), proposed, current)
 
 
 def put(chain: Chain, rows: Tensor, others: Chain) -> Chain:
     """The chain with other states at some rows `(k,)`; what is known of one part is forgotten."""
-    return Chain(
-        *(
-            None if old is None or new is None else old.index_copy(0, rows, new.to(old))
-            for old, new in zip(chain, others, strict=True)
-        )
-    )
+    return _both(lambda old, new: old.index_copy(0, rows, new.to(old)), chain, others)
+
+
+def joined(chain: Chain, others: Chain) -> Chain:
+    """The states of both, one after the other; what is known of one part is forgotten."""
+    return _both(lambda first, second: torch.cat([first, second]), chain, others)
+
+
+def taken(chain: Chain, rows: Tensor | slice) -> Chain:
+    """The states at some rows, with all that is known of them."""
+    return _both(lambda part, _: part[rows], chain, chain)
+
+
+def _both(
+    combine: Callable[[Tensor, Tensor], Tensor],
+    first: tuple[object, ...],
+    second: tuple[object, ...],
+) -> Chain:
+    def part(a: Tensor | Ends | None, b: Tensor | Ends | None) -> Tensor | Ends | None:
+        if a is None or b is None:
+            return None
+        return _both(combine, a, b) if isinstance(a, Ends) else combine(a, b)
+
+    return type(first)(*(part(a, b) for a, b in zip(first, second, strict=True)))
 
 
 def at_zero_density(chain: Chain) -> Tensor:

@@ -54,6 +54,11 @@ class Tilt:
         return self.tilt(x) + self.base.log_prob(x)
 
 
+Known = tuple[Tensor, Tensor | None, tuple[Tensor | None, ...] | None]
+"""What a chain is told of points: log-density, score, and the ends of a path, where it is on one.
+"""
+
+
 @dataclass
 class Evaluations:
     """How often a target was evaluated, in points, so that samplers compare per unit of work."""
@@ -111,6 +116,14 @@ class Problem:
             (score,) = torch.autograd.grad(log_prob.sum(), x)
         return log_prob.detach(), score
 
+    def density_at(self, x: Tensor) -> Known:
+        """What a chain is to know at these points if it needs the log-density."""
+        return self.log_prob(x), None, None
+
+    def score_at(self, x: Tensor) -> Known:
+        """What a chain is to know at these points if it needs the score too."""
+        return *self.log_prob_and_score(x), None
+
     def pullback(self) -> Problem:
         """The same problem in the flow's latent space.
 
@@ -125,17 +138,17 @@ class Problem:
         flow, density = self.flow, self.log_density
         if flow is None:
             raise ValueError("pullback needs a flow, and this problem has none: give it one")
-        tilts_the_flow = isinstance(density, Tilt) and density.base is flow
+        if isinstance(density, Tilt) and density.base is flow:
+            pulled_back = Tilt(lambda z: density.tilt(flow.forward(z)[0]), flow.base)
+        else:
 
-        def log_density(z: Tensor) -> Tensor:
-            x, log_det = flow.forward(z)
-            if tilts_the_flow:
-                return density.tilt(x) + flow.base.log_prob(z)
-            return density(x) + log_det
+            def pulled_back(z: Tensor) -> Tensor:
+                x, log_det = flow.forward(z)
+                return density(x) + log_det
 
         return replace(
             self,
-            log_density=log_density,
+            log_density=pulled_back,
             event_shape=flow.latent_shape,
             reference=flow.base,
             proposal=flow.base,

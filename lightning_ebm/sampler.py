@@ -14,7 +14,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
-from lightning_ebm.starts import FromData, Start
+from lightning_ebm.starts import FromData, Persistent, Start
 from lightning_ebm.zero_density import begin_chains, conduct
 
 
@@ -51,6 +51,11 @@ class Sampler(nn.Module, ABC):
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
         """What to minimise so that the flow learns from a draw; None teaches nothing."""
         return None
+
+    def follows(self, n: int) -> bool:
+        """Whether chain i of a draw of n is chain i of the next."""
+        starts = [part for part in self.modules() if isinstance(part, Persistent)]
+        return bool(starts) and all(start.continues and (start.size or 0) <= n for start in starts)
 
     def forget(self) -> None:
         """Drop all chains kept: the next draw begins new ones."""

@@ -13,20 +13,30 @@ from torch import nn
 from lightning_ebm import MCMC, Problem, RealNVP
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels import HMC, IMH, ISIR, MALA, ULA, Cycle, GradientAscent
+from lightning_ebm.kernels import (
+    HMC,
+    IMH,
+    ISIR,
+    MALA,
+    ULA,
+    Cycle,
+    GeneralisedHMC,
+    GradientAscent,
+)
 from lightning_ebm.starts import Noise, Persistent
 
 KERNELS = {
     "ULA": lambda: ULA(0.2),
     "MALA": lambda: MALA(0.4),
     "HMC": lambda: HMC(0.2, 3),
+    "GeneralisedHMC": lambda: GeneralisedHMC(0.2, 2, drift=0.1),
     "IMH": IMH,
     "ISIR": lambda: ISIR(3),
     "Cycle": lambda: Cycle([IMH(), MALA(0.4), ISIR(2), HMC(0.2, 2)], [1, 2, 1, 1]),
     "GradientAscent": lambda: GradientAscent(0.2),
 }
 NOISY = [name for name in KERNELS if name != "GradientAscent"]
-MH = ["MALA", "HMC", "IMH", "ISIR", "Cycle"]
+MH = ["MALA", "HMC", "GeneralisedHMC", "IMH", "ISIR", "Cycle"]
 
 
 def known_problem() -> Problem:

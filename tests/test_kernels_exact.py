@@ -25,6 +25,7 @@ from lightning_ebm.kernels import (
     CrankNicolson,
     CrankNicolsonISIR,
     Cycle,
+    GeneralisedHMC,
     Kernel,
 )
 from lightning_ebm.kernels.crank_nicolson import half_of, partly_renewed
@@ -40,6 +41,9 @@ CASES: dict[str, tuple[Callable[[int], Kernel], tuple[float, float], int]] = {
     "HMC, 7 leapfrogs": (lambda d: HMC(0.06, 7), (0.6, 0.99), 50),
     "HMC, masses": (lambda d: HMC(0.08, 6, MASSES[:d]), (0.3, 0.99), 100),
     "HMC, one mass": (lambda d: HMC(0.3, 3, 4.0), (0.6, 0.99), 60),
+    "GHMC": (lambda d: GeneralisedHMC(0.03), (0.85, 0.999), 300),
+    "GHMC, low acceptance": (lambda d: GeneralisedHMC(0.2, 2, 0.6), (0.3, 0.9), 200),
+    "GHMC, threshold": (lambda d: GeneralisedHMC(0.08, drift=0.03), (0.5, 0.97), 300),
     "IMH": (lambda d: IMH(), (0.05, 0.6), 80),
     "ISIR(1)": (lambda d: ISIR(1), (0.05, 0.6), 120),
     "ISIR(16)": (lambda d: ISIR(16), (0.5, 0.99), 25),

@@ -10,7 +10,7 @@ import torch
 from benchmarks.trust_attack.case import Case
 from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.fresh_chains import follows_chains, fresh_draws
+from lightning_ebm.evaluation.fresh_chains import fresh_draws
 from lightning_ebm.evaluation.measures import ChainConvergence, Figures, Likelihood
 from lightning_ebm.kernels import MALA
 from lightning_ebm.registry import find
@@ -72,7 +72,7 @@ def judge(case: Case) -> Outcome:
         data=case.held_out,
         draws=[draw.x for draw in draws],
         evaluations=evaluations.densities,
-        followed=follows_chains(sampler, N_CHAINS),
+        followed=sampler.follows(N_CHAINS),
         flow=case.parts.flow,
     )
     figures = assess(evidence, [Likelihood(), ChainConvergence()])

@@ -54,17 +54,11 @@ def fresh_draws(
     """
     with _begun_anew(sampler, problem):
         draws = [sampler(problem, n) for _ in range(n_draws)]
-        for _ in range(DOUBLINGS if follows_chains(sampler, n) else 0):
+        for _ in range(DOUBLINGS if sampler.follows(n) else 0):
             if not AGREED < disagreement(problem, draws, membership) < HOPELESS:
                 break
             draws += [sampler(problem, n) for _ in range(len(draws))]
     return FreshChains(draws, problem.evaluations)
-
-
-def follows_chains(sampler: Sampler, n: int) -> bool:
-    """Whether chain i of a draw of n is chain i of the next."""
-    starts = [part for part in sampler.modules() if isinstance(part, Persistent)]
-    return bool(starts) and all(start.continues and (start.size or 0) <= n for start in starts)
 
 
 def disagreement(

@@ -2,6 +2,7 @@
 
 from lightning_ebm.kernels.crank_nicolson import CrankNicolson, CrankNicolsonISIR
 from lightning_ebm.kernels.cycle import Cycle
+from lightning_ebm.kernels.generalised_hmc import GeneralisedHMC
 from lightning_ebm.kernels.gradient_ascent import GradientAscent
 from lightning_ebm.kernels.hmc import HMC
 from lightning_ebm.kernels.imh import IMH
@@ -19,6 +20,7 @@ __all__ = [
     "CrankNicolson",
     "CrankNicolsonISIR",
     "Cycle",
+    "GeneralisedHMC",
     "GradientAscent",
     "Info",
     "Kernel",

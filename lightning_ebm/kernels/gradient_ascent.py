@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning_ebm.chain import Chain, choose, with_score
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel
+from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
@@ -36,10 +37,13 @@ class GradientAscent(Kernel):
         """One step uphill; chains whose new density or score is not finite stay."""
         chain = with_score(problem, chain)
         step_size = self.step_size(chain.x)
-        move = step_size * chain.score
+        move = along(step_size, chain.x) * chain.score
         if self.limit is not None:
             move = move.clamp(-self.limit, self.limit)
         proposed = with_score(problem, Chain(chain.x + move))
         finite = proposed.finite()
-        info = {"non_finite": (~finite).to(step_size).mean(), "step_size": step_size}
+        info = {
+            "non_finite": (~finite).to(chain.x).mean(),
+            "step_size": self.step_size.typical(chain.x),
+        }
         return choose(finite, proposed, chain), info

@@ -8,7 +8,9 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, with_score
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.metropolis import metropolis_hastings
+from lightning_ebm.kernels.langevin import along
+from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
+from lightning_ebm.kernels.metropolis import decide
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
@@ -58,22 +60,16 @@ class HMC(Kernel):
         step_size = self.step_size(chain.x)
         mass = self._mass(chain.x)
         momentum = torch.randn_like(chain.x) * mass.sqrt()
-        proposed, final = self._leapfrogs(problem, chain, momentum, (2 * step_size).sqrt(), mass)
+        time = along((2 * step_size).sqrt(), chain.x)
+        proposed, final = leapfrogs(problem, chain, momentum, time, self.n_leapfrog, mass)
         log_ratio = (
-            proposed.log_prob - _kinetic(final, mass) - chain.log_prob + _kinetic(momentum, mass)
+            proposed.log_prob - kinetic(final, mass) - chain.log_prob + kinetic(momentum, mass)
         )
-        chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
-        self.step_size.adapt(info["acceptance_local"])
-        return chain, info | {"step_size": step_size}
-
-    def _leapfrogs(
-        self, problem: Problem, chain: Chain, momentum: Tensor, time: Tensor, mass: Tensor
-    ) -> tuple[Chain, Tensor]:
-        for _ in range(self.n_leapfrog):
-            momentum = momentum + time / 2 * chain.score
-            chain = with_score(problem, Chain(chain.x + time * momentum / mass))
-            momentum = momentum + time / 2 * chain.score
-        return chain, momentum
+        decision = decide(chain, proposed, log_ratio)
+        self.step_size.adapt(decision.probability)
+        return decision.chain, decision.info("local") | {
+            "step_size": self.step_size.typical(chain.x)
+        }
 
     def _mass(self, x: Tensor) -> Tensor:
         if self.mass.dim() and self.mass.numel() != x[0].numel():
@@ -82,7 +78,3 @@ class HMC(Kernel):
                 "coordinates: give one number, or one per coordinate"
             )
         return self.mass.to(x).expand(x[0].numel()).reshape(x.shape[1:])
-
-
-def _kinetic(momentum: Tensor, mass: Tensor) -> Tensor:
-    return (momentum.square() / mass).flatten(1).sum(1) / 2

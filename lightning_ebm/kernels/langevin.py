@@ -12,7 +12,7 @@ from lightning_ebm.problem import Problem
 def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
     """Draw x' = x + γ ∇log p(x) + √(2γ) ξ with ξ ~ N(0, I); γ one number, or one per chain."""
     noise = torch.randn_like(chain.x)
-    step_size = _along(step_size, chain.x)
+    step_size = along(step_size, chain.x)
     return chain.x + step_size * chain.score + (2 * step_size).sqrt() * noise
 
 
@@ -21,7 +21,7 @@ def langevin_log_density(to: Tensor, start: Chain, step_size: Tensor) -> Tensor:
 
     -|to - x - γ∇log p(x)|²/4γ, `(n,)`; γ is one number, or one per chain.
     """
-    offset = to - start.x - _along(step_size, to) * start.score
+    offset = to - start.x - along(step_size, to) * start.score
     return -squared_norm(offset) / (4 * step_size)
 
 
@@ -40,5 +40,6 @@ def adjusted_proposal(problem: Problem, chain: Chain, step_size: Tensor) -> tupl
     return proposed, log_ratio
 
 
-def _along(step_size: Tensor, x: Tensor) -> Tensor:
+def along(step_size: Tensor, x: Tensor) -> Tensor:
+    """Step sizes, one number or one per chain, so that they broadcast over `x (n, *event)`."""
     return step_size if step_size.dim() == 0 else per_point(step_size, x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning_ebm.chain import Chain, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.langevin import adjusted_proposal
-from lightning_ebm.kernels.metropolis import metropolis_hastings
+from lightning_ebm.kernels.metropolis import decide
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
@@ -38,6 +38,8 @@ class MALA(Kernel):
         chain = with_score(problem, chain)
         step_size = self.step_size(chain.x)
         proposed, log_ratio = adjusted_proposal(problem, chain, step_size)
-        chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
-        self.step_size.adapt(info["acceptance_local"])
-        return chain, info | {"step_size": step_size}
+        decision = decide(chain, proposed, log_ratio)
+        self.step_size.adapt(decision.probability)
+        return decision.chain, decision.info("local") | {
+            "step_size": self.step_size.typical(chain.x)
+        }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,30 @@ from lightning_ebm.chain import Chain, choose
 from lightning_ebm.kernels.kernel import Info
 
 
-def metropolis_hastings(
-    current: Chain, proposed: Chain, log_ratio: Tensor, *, move: str
-) -> tuple[Chain, Info]:
+class Decision(NamedTuple):
+    """What became of n proposals.
+
+    Attributes:
+        chain: where the chains are now.
+        accepted: which proposals were, `(n,)` bool.
+        probability: of accepting each, `(n,)`.
+        usable: which could be judged, all of their numbers being finite, `(n,)` bool.
+    """
+
+    chain: Chain
+    accepted: Tensor
+    probability: Tensor
+    usable: Tensor
+
+    def info(self, move: str) -> Info:
+        """Mean acceptance, under "local" or "global", and the share of unusable proposals."""
+        return {
+            f"acceptance_{move}": self.probability.mean(),
+            "non_finite": (~self.usable).to(self.probability.dtype).mean(),
+        }
+
+
+def decide(current: Chain, proposed: Chain, log_ratio: Tensor) -> Decision:
     """Accept each proposal with probability min(1, exp(log_ratio)), else stay.
 
     A proposal where a density, a score or the ratio is not finite is rejected and counted. A ratio
@@ -21,15 +44,18 @@ def metropolis_hastings(
         current: where the chains are.
         proposed: where they might go, with its log-densities.
         log_ratio: log of the Hastings ratio, `(n,)`.
-        move: "local" or "global", under which the acceptance is reported.
     """
     usable, probability = acceptance(proposed, log_ratio)
     accepted = torch.rand_like(probability) < probability
-    info = {
-        f"acceptance_{move}": probability.mean(),
-        "non_finite": (~usable).to(log_ratio.dtype).mean(),
-    }
-    return choose(accepted, proposed, current), info
+    return Decision(choose(accepted, proposed, current), accepted, probability, usable)
+
+
+def metropolis_hastings(
+    current: Chain, proposed: Chain, log_ratio: Tensor, *, move: str
+) -> tuple[Chain, Info]:
+    """`decide`, with what is reported of it under "local" or "global"."""
+    decision = decide(current, proposed, log_ratio)
+    return decision.chain, decision.info(move)
 
 
 def acceptance(proposed: Chain, log_ratio: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,14 +40,38 @@ class StepSize(nn.Module):
         self.target_acceptance = target_acceptance
         self.rate = rate
 
-    def __call__(self, like: Tensor) -> Tensor:
-        """The step size as a number of the type and on the device of `like`."""
-        return self.log_value.exp().to(like)
+    def spread(self, n_groups: int) -> None:
+        """Give each of so many equal groups of chains, one after the other, its own step size.
 
-    def adapt(self, acceptance: Tensor) -> None:
-        """Learn from the mean acceptance of a transition, if asked to and in training mode."""
+        They begin at the present one, or between those that there are if these are others.
+        """
+        values = self.log_value.reshape(1, 1, -1)
+        if values.shape[2] != n_groups or self.log_value.dim() == 0:
+            self.log_value = torch.nn.functional.interpolate(
+                values, n_groups, mode="linear", align_corners=True
+            ).flatten()
+
+    def __call__(self, like: Tensor) -> Tensor:
+        """The step size, of the type and on the device of `like (n, ...)`.
+
+        One number, or where it is spread over groups one for each point, `(n,)`.
+        """
+        value = self.log_value.exp().to(like)
+        return value if value.dim() == 0 else value.repeat_interleave(len(like) // len(value))
+
+    def typical(self, like: Tensor) -> Tensor:
+        """One number to report: the step size, or the geometric mean of those of the groups."""
+        return self.log_value.mean().exp().to(like)
+
+    def adapt(self, probability: Tensor) -> None:
+        """Learn from the acceptance probabilities `(n,)` of a transition, or from their mean.
+
+        Only if asked to, and in training mode.
+        """
         if self.training and self.target_acceptance is not None:
-            change = self.rate * (acceptance.double() - self.target_acceptance)
+            shape = (len(self.log_value), -1) if self.log_value.dim() else (-1,)
+            acceptance = probability.double().reshape(shape).mean(-1)
+            change = self.rate * (acceptance - self.target_acceptance)
             self.log_value = self.log_value.to(acceptance.device) + change
 
     def get_extra_state(self) -> dict[str, Tensor]:

@@ -37,5 +37,8 @@ class ULA(Kernel):
         step_size = self.step_size(chain.x)
         proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
         finite = proposed.finite()
-        info = {"non_finite": (~finite).to(step_size).mean(), "step_size": step_size}
+        info = {
+            "non_finite": (~finite).to(chain.x).mean(),
+            "step_size": self.step_size.typical(chain.x),
+        }
         return choose(finite, proposed, chain), info

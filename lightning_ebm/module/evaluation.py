@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.fresh_chains import FreshChains, follows_chains, fresh_draws
+from lightning_ebm.evaluation.fresh_chains import FreshChains, fresh_draws
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures
 from lightning_ebm.kernels import average
@@ -126,7 +126,7 @@ class EvaluationHooks:
             draws=[draw.x for draw in draws],
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
-            followed=not within_fit and follows_chains(self.sampler, self.n_samples),
+            followed=not within_fit and self.sampler.follows(self.n_samples),
             flow=problem.flow if learned else self.base_flow,
             density=self.known_density,
             labelled=module if hasattr(module, "labelled_points") else None,

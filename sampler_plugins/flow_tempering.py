@@ -1,0 +1,164 @@
+"""`flow_tempering`: replica exchange between flow and model, in the flow's latent space."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.errors import SettingError
+from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
+from lightning_ebm.problem import Problem
+from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, require_share
+from lightning_ebm.tempering import Ladder, ReplicaExchange, Round, ladder_log_z
+
+DATA_SHARE = 0.2
+"""What the flow learns from data, of all that it learns from, unless told otherwise."""
+FORGETTING = 0.02
+"""Weight of a draw's age in the running age that the controller goes by."""
+
+
+class FlowTemperingSampler(Sampler):
+    """Replica exchange from the flow to the model: chains that swap states along a ladder of β.
+
+    Rung k samples ρ(z) w(z)^β_k in the flow's latent space, ρ its base and w the model over the
+    flow. Rung 0 is fresh draws of the flow at every round, so that what comes up to β = 1, the
+    draw, is independent of what was there. Where an independent proposal must guess all at once
+    what the energy adds to its flow, this climbs it by steps: it goes on mixing where
+    `flow_mcmc` falls apart.
+
+    Exact for a flow that stands still. One that learns moves the latent space: states are kept in
+    data space, and each draw is exact for the flow that it began with.
+
+    Args:
+        n_rounds: rounds per draw, each of local moves on every rung and of swaps.
+        n_rungs: rungs to begin with, flow and model included; some twice the barrier serve.
+        max_rejection: rungs are added while swaps are rejected more often; null keeps n_rungs.
+        n_local: local moves per round; swaps cost nothing, moves do.
+        n_sweeps: sweeps of swaps per round; by default as many as there are rungs.
+        local: the local kernel; by default MALA with step sizes adapted rung by rung.
+        latent: whether chains move in the flow's latent space, else in that of the data, where
+            steps are shorter.
+        adaptive: whether the flow learns from the draws; if not it stays as it was fitted to data.
+        data_share: share of data in what the flow learns from; by default .2 if it learns.
+        max_age: draws after which a state at β = 1 is to have been renewed, on average: more
+            rounds are made while chains are older; null always makes n_rounds.
+        most_rounds: rounds per draw that this may lead to; by default 8 times n_rounds.
+
+    Raises:
+        SettingError: if a number is out of its range, or a flow is to learn and not to.
+
+    Source: Geyer 1991; Syed et al. 2022; a reference that is learned, Surjanovic et al. 2022.
+    """
+
+    exact = True
+    uses_flow = True
+
+    def __init__(
+        self,
+        n_rounds: int = 1,
+        n_rungs: int = 6,
+        max_rejection: float | None = None,
+        n_local: int = 1,
+        n_sweeps: int | None = None,
+        local: Kernel | None = None,
+        latent: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+        adaptive: bool = False,  # noqa: FBT001, FBT002
+        data_share: float | None = None,
+        max_age: float | None = None,
+        most_rounds: int | None = None,
+    ) -> None:
+        super().__init__()
+        if n_rounds < 1:
+            raise SettingError(f"n_rounds is {n_rounds}: a draw takes at least 1 round")
+        if max_age is not None and not max_age > 0:
+            raise SettingError(f"max_age is {max_age}: it must be positive, or null for no bound")
+        if data_share and not adaptive:
+            raise SettingError(
+                f"data_share is {data_share}, but adaptive is false, so that the flow learns "
+                "nothing: leave out one of them"
+            )
+        kernel = local or GeneralisedHMC(0.05, persistence=0.0, target_acceptance=0.6)
+        self.tempering = ReplicaExchange(Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps)
+        self.exact = kernel.exact
+        self.teaches_flow = adaptive
+        if data_share is None:
+            data_share = DATA_SHARE if adaptive else 0.0
+        self.data_share = require_share(data_share)
+        self.latent = latent
+        self.n_rounds = n_rounds
+        self.max_age = max_age
+        self.most_rounds = most_rounds or 8 * n_rounds
+        self.age = 0.0
+
+    def sample(self, problem: Problem, n: int) -> Draw:
+        """One draw: n columns, some rounds each, of which the states at β = 1 are given."""
+        space = problem.pullback() if self.latent else problem
+        betas = self.tempering.ladder.betas
+        keep_data = self.latent and self.teaches_flow
+        rounds = list(self.tempering.rounds(space, n, self.rounds_now(), keep_data=keep_data))
+        self._watch(rounds)
+        top = rounds[-1].top
+        info = self._info(rounds, betas)
+        return Draw(space.to_data(top.x), info)
+
+    def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
+        """Maximum likelihood of the flow on the draws, and on data for a part, if it learns."""
+        if not self.teaches_flow:
+            return None
+        return flow_likelihood_loss(problem, draw, self.data_share)
+
+    def follows(self, n: int) -> bool:
+        """Columns are independent of each other: the states at β = 1 of each are one chain."""
+        bank = self.tempering.replicas.bank
+        return bank is None or len(bank["x"]) <= n
+
+    def forget(self) -> None:
+        """Drop all columns: the next draw begins new ones at the flow."""
+        super().forget()
+        self.tempering.replicas.forget()
+
+    def rounds_now(self) -> int:
+        """Rounds of the next draw: n_rounds, or as many as the bound on the age asks for."""
+        if self.max_age is None:
+            return self.n_rounds
+        wanted = math.ceil(self.age / self.max_age)
+        return min(max(self.n_rounds, wanted), self.most_rounds)
+
+    def get_extra_state(self) -> dict[str, float]:
+        """What a checkpoint keeps."""
+        return {"age": self.age}
+
+    def set_extra_state(self, state: dict[str, float]) -> None:
+        """Take up what a checkpoint kept."""
+        self.age = state["age"]
+
+    def _watch(self, rounds: list[Round]) -> None:
+        """The running age, in rounds; it stands still in eval mode, as all that adapts does."""
+        if self.training:
+            age = float(rounds[-1].ages.double().mean())
+            self.age += FORGETTING * (age - self.age)
+
+    def _info(self, rounds: list[Round], betas: Tensor) -> Info:
+        like = rounds[-1].top.x
+        rejections = torch.stack([one.rejections for one in rounds]).nanmean(0)
+        log_z = ladder_log_z(rounds[-1].log_weights[None], betas)
+        figures = {
+            "log_z": log_z.value,
+            "log_z_standard_error": log_z.standard_error,
+            "barrier": rejections.nansum(),
+            "largest_rejection": rejections.nan_to_num(0).max(),
+            "age": rounds[-1].ages.double().mean(),
+            "renewals": torch.stack([one.arrivals.double().mean() for one in rounds]).mean(),
+            "rounds": len(rounds),
+            "rungs": len(betas),
+        }
+        moved = torch.stack([one.moved for one in rounds]).mean(0)
+        for k, beta in enumerate(betas):
+            figures[f"beta_{k}"] = beta
+            if k > 0:
+                figures[f"moved_{k}"] = moved[k - 1]
+                figures[f"swap_acceptance_{k}"] = 1 - rejections[k - 1]
+        info = {name: torch.as_tensor(value).to(like) for name, value in figures.items()}
+        return average([one.info for one in rounds]) | info
