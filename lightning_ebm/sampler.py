@@ -15,14 +15,22 @@ from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.starts import FromData, Persistent, Start
+from lightning_ebm.tempering import LadderRecord
 from lightning_ebm.zero_density import begin_chains, conduct
 
 
 class Draw(NamedTuple):
-    """What a sampler drew: points `x (n, *event)` in data space, and what happened on the way."""
+    """What a sampler drew: points `x (n, *event)` in data space, and what happened on the way.
+
+    Attributes:
+        x: the points.
+        info: what happened, a number each.
+        ladder: of a sampler that tempers, in eval mode, what its rungs did.
+    """
 
     x: Tensor
     info: Info
+    ladder: LadderRecord | None = None
 
 
 class Sampler(nn.Module, ABC):
@@ -69,7 +77,7 @@ class Sampler(nn.Module, ABC):
             if problem.data is not None:
                 problem = replace(problem, data=problem.data.clone())
             draw = self.sample(problem, n)
-            return Draw(draw.x.detach(), draw.info)
+            return draw._replace(x=draw.x.detach())
 
 
 class MCMC(Sampler):

@@ -11,7 +11,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, require_share
-from lightning_ebm.tempering import Ladder, ReplicaExchange, Round, ladder_log_z
+from lightning_ebm.tempering import Ladder, ReplicaExchange, Round, ladder_log_z, record
 
 DATA_SHARE = 0.2
 """What the flow learns from data, of all that it learns from, unless told otherwise."""
@@ -45,6 +45,7 @@ class FlowTemperingSampler(Sampler):
         max_age: draws after which a state at β = 1 is to have been renewed, on average: more
             rounds are made while chains are older; null always makes n_rounds.
         most_rounds: rounds per draw that this may lead to; by default 8 times n_rounds.
+        evaluation_rounds: rounds of a draw in test and predict, at least.
 
     Raises:
         SettingError: if a number is out of its range, or a flow is to learn and not to.
@@ -68,6 +69,7 @@ class FlowTemperingSampler(Sampler):
         data_share: float | None = None,
         max_age: float | None = None,
         most_rounds: int | None = None,
+        evaluation_rounds: int = 8,
     ) -> None:
         super().__init__()
         if n_rounds < 1:
@@ -90,6 +92,7 @@ class FlowTemperingSampler(Sampler):
         self.n_rounds = n_rounds
         self.max_age = max_age
         self.most_rounds = most_rounds or 8 * n_rounds
+        self.evaluation_rounds = evaluation_rounds
         self.age = 0.0
 
     def sample(self, problem: Problem, n: int) -> Draw:
@@ -98,10 +101,12 @@ class FlowTemperingSampler(Sampler):
         betas = self.tempering.ladder.betas
         keep_data = self.latent and self.teaches_flow
         rounds = list(self.tempering.rounds(space, n, self.rounds_now(), keep_data=keep_data))
-        self._watch(rounds)
-        top = rounds[-1].top
         info = self._info(rounds, betas)
-        return Draw(space.to_data(top.x), info)
+        if self.training:
+            self._watch(rounds)
+            return Draw(space.to_data(rounds[-1].top.x), info)
+        states = space.to_data(rounds[-1].chain.x)
+        return Draw(states[-n:], info, record(betas, rounds, states))
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
         """Maximum likelihood of the flow on the draws, and on data for a part, if it learns."""
@@ -120,7 +125,13 @@ class FlowTemperingSampler(Sampler):
         self.tempering.replicas.forget()
 
     def rounds_now(self) -> int:
-        """Rounds of the next draw: n_rounds, or as many as the bound on the age asks for."""
+        """Rounds of the next draw: n_rounds, or as many as the bound on the age asks for.
+
+        In eval mode at least `evaluation_rounds`, since there a draw's beginning, which evaluates
+        all states anew, tells nothing new.
+        """
+        if not self.training:
+            return max(self.n_rounds, self.evaluation_rounds)
         if self.max_age is None:
             return self.n_rounds
         wanted = math.ceil(self.age / self.max_age)
@@ -135,15 +146,14 @@ class FlowTemperingSampler(Sampler):
         self.age = state["age"]
 
     def _watch(self, rounds: list[Round]) -> None:
-        """The running age, in rounds; it stands still in eval mode, as all that adapts does."""
-        if self.training:
-            age = float(rounds[-1].ages.double().mean())
-            self.age += FORGETTING * (age - self.age)
+        """Follow the age of the states at β = 1, in rounds."""
+        age = float(rounds[-1].ages.double().mean())
+        self.age += FORGETTING * (age - self.age)
 
     def _info(self, rounds: list[Round], betas: Tensor) -> Info:
         like = rounds[-1].top.x
         rejections = torch.stack([one.rejections for one in rounds]).nanmean(0)
-        log_z = ladder_log_z(rounds[-1].log_weights[None], betas)
+        log_z = ladder_log_z(torch.stack([one.log_weights for one in rounds]), betas)
         figures = {
             "log_z": log_z.value,
             "log_z_standard_error": log_z.standard_error,

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
+import numpy
 import torch
 from torch import Tensor
 
 from lightning_ebm.evaluation.known_density import KnownDensity
-from lightning_ebm.evaluation.log_z import Annealing, Sandwich, WeightedPoints
+from lightning_ebm.evaluation.ladder import climb
+from lightning_ebm.evaluation.log_z import (
+    Annealing,
+    Sandwich,
+    WeightedPoints,
+    importance_sampling,
+)
 from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.kernels import MALA
 from lightning_ebm.problem import Flow, Problem, Tilt
+from lightning_ebm.tempering import LadderRecord
+
+ENOUGH_DRAWS = 400
+"""Effective draws of the flow from which on the model needs no ladder to be known."""
+N_PILOT, WORTHY, DOUBLINGS = 128, 0.3, 2
+"""Paths from the flow that tell whether there are steps enough, the effective share of them that
+does, and how often the steps may be doubled."""
+N_COLUMNS = 64
+"""Columns of a ladder that is run for an evaluation."""
 
 
 class LabelledData(Protocol):
@@ -45,11 +62,15 @@ class Evidence:
         during_fit: whether training is waiting.
         resolution: cells per side of quadrature in the plane.
         n_weighted: draws of the flow that are weighted.
-        annealing_steps: steps of the path where there is no flow; 0 for no such path.
+        annealing_steps: steps of the path where there is no flow, or one that hardly reaches the
+            model; 0 for no such path.
         annealing_chains: chains along it.
         log_z: log Z by quadrature, once a measure has found it; NaN where that is in doubt.
         model_weights: weights of the model's modes and their standard errors, `(K,)` each, once a
             measure has found them; errors of 0 by quadrature.
+        ladder_rounds: rounds of the ladder that is run where the sampler has none and the flow's
+            draws are worth little; 0 for none.
+        climbed: what the rungs of a sampler that tempers did in the settled draws, if it does.
         search_steps: steps of the chains that look for mass of the model; 0 for none.
         sandwich: the estimates of log Z, once a measure has them.
         remarks: sentences for the reader, added by measures.
@@ -73,6 +94,8 @@ class Evidence:
     annealing_chains: int = 256
     log_z: float | None = None
     model_weights: tuple[Tensor, Tensor] | None = None
+    ladder_rounds: int = 400
+    climbed: LadderRecord | None = None
     search_steps: int = 1000
     sandwich: Sandwich | None = None
     remarks: list[str] = field(default_factory=list)
@@ -106,6 +129,51 @@ class Evidence:
         if self.annealing is not None:
             return self.annealing.forward(self.annealing_chains)
         return None
+
+    @cached_property
+    def worth_of_flow(self) -> float:
+        """Effective draws of the model that the weighted draws of the flow are worth."""
+        return importance_sampling(self.weighted.log_weights).effective_draws
+
+    @cached_property
+    def ladder(self) -> LadderRecord | None:
+        """Replica exchange from the flow to the model: the sampler's own, else one run for this.
+
+        None without a flow, and during training; and where there is none yet and the flow's own
+        draws tell enough.
+        """
+        if self.flow is None or self.during_fit:
+            return None
+        if self.climbed is not None or self.ladder_rounds == 0:
+            return self.climbed
+        if self.worth_of_flow >= ENOUGH_DRAWS:
+            return None
+        return climb(self._with_its_flow, N_COLUMNS, self.ladder_rounds)
+
+    @cached_property
+    def annealing_from_flow(self) -> Annealing:
+        """A tuned path from the flow to the model, in latent space, placed as the ladder is.
+
+        Its steps are doubled, at most twice, while the paths of a pilot are worth too little.
+        """
+        for doubling in range(DOUBLINGS + 1):
+            path = self._annealing_from_flow(self.annealing_steps * 2**doubling)
+            pilot = importance_sampling(path.forward(N_PILOT).log_weights)
+            if pilot.effective_draws >= WORTHY * N_PILOT:
+                break
+        return path
+
+    def _annealing_from_flow(self, n_steps: int) -> Annealing:
+        space = self._with_its_flow.pullback()
+        ladder = self.ladder.betas.numpy()
+        even = numpy.linspace(0, len(ladder) - 1, max(1, n_steps) + 1)
+        betas = torch.from_numpy(numpy.interp(even, range(len(ladder)), ladder))
+        kernel = MALA(0.05, target_acceptance=0.6)
+        return Annealing(space, space.proposal, kernel=kernel, betas=betas).tune()
+
+    @property
+    def _with_its_flow(self) -> Problem:
+        return replace(self.problem, flow=self.flow, proposal=self.flow)
 
     def log_weights(self, x: Tensor, log_q: Tensor | None = None) -> Tensor:
         """Log p̃(x)/q(x) `(n,)`, q the flow; the tilt alone where the model tilts this very flow.

@@ -15,6 +15,7 @@ from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.problem import Evaluations, Problem
 from lightning_ebm.sampler import Draw, Sampler
 from lightning_ebm.starts import FromFlow, Persistent
+from lightning_ebm.tempering import LadderRecord, merged
 
 AGREED = 1.02
 """R-hat below which chains need not run longer; beyond 1.05 they are not trusted."""
@@ -59,6 +60,12 @@ def fresh_draws(
                 break
             draws += [sampler(problem, n) for _ in range(len(draws))]
     return FreshChains(draws, problem.evaluations)
+
+
+def climbed_by(draws: list[Draw]) -> LadderRecord | None:
+    """What the rungs of a sampler that tempers did in the second half of its draws."""
+    records = [draw.ladder for draw in draws[len(draws) // 2 :]]
+    return None if any(one is None for one in records) else merged(records)
 
 
 def disagreement(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
 from lightning_ebm.flows import Flow
@@ -43,6 +44,7 @@ def pretrain(
     optimizer: Optimizer,
     clip: float | None,
     average: Average,
+    scheduler: LRScheduler | None = None,
     *,
     progress: bool,
 ) -> float:
@@ -52,5 +54,7 @@ def pretrain(
     for _ in tqdm(range(n_steps), desc="Pre-training the flow", disable=not progress):
         loss = -flow.log_prob(next(batches)).mean()
         flow_step(loss, optimizer, clip, average)
+        if scheduler is not None:
+            scheduler.step()
         losses.append(loss.detach())
     return torch.stack(losses[-max(1, n_steps // 10) :]).mean().item()

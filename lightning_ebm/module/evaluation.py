@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.fresh_chains import FreshChains, fresh_draws
+from lightning_ebm.evaluation.fresh_chains import FreshChains, climbed_by, fresh_draws
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures
 from lightning_ebm.kernels import average
@@ -134,6 +134,8 @@ class EvaluationHooks:
             resolution=resolution,
             n_weighted=max(1, self.log_z_draws // (10 if within_fit else 1)),
             annealing_steps=self.annealing_steps,
+            ladder_rounds=self.ladder_rounds,
+            climbed=None if within_fit else climbed_by(draws),
             search_steps=self.search_steps // (10 if within_fit else 1),
         )
 

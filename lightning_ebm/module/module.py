@@ -65,6 +65,7 @@ class EBMLightningModule(
         energy_average: decay of an exponential moving average of the energy's weights, which is
             then what is evaluated; null for none.
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
+        flow_pretraining_scheduler: learning-rate scheduler of these steps, one step each.
         flow_updates: flow steps per energy step, on the same draw.
         n_samples: fresh samples that test and predict draw.
         evaluation_draws: draws of the sampler that a fresh chain runs through; up to 16 times
@@ -72,7 +73,11 @@ class EBMLightningModule(
         log_z_draws: draws of the flow from which test and validation estimate log Z; a tenth of
             them while training waits.
         annealing_steps: where no flow has learned, steps of the annealed path from which test
-            and validate estimate log Z; 0 for no estimate.
+            and validate estimate log Z, 0 for no estimate; where one has, and is far from the
+            model, of the path from it that questions the ladder.
+        ladder_rounds: where the flow's weighted draws are worth little and the sampler does not
+            temper itself, rounds of the ladder from flow to model by which test and validate find
+            log Z and class weights; 0 for none.
         search_steps: steps of the chains that look, from noise, data and flow, for mass of the
             model that log Z may have missed; a tenth of them while training waits; 0 for none.
         measures: what is measured in validation and test; by default all that applies.
@@ -102,11 +107,13 @@ class EBMLightningModule(
         flow_clip: float | None = 5.0,
         energy_average: float | None = 0.999,
         flow_pretraining: int = 0,
+        flow_pretraining_scheduler: LRSchedulerCallable | None = None,
         flow_updates: int = 1,
         n_samples: int = 512,
         evaluation_draws: int = 20,
         log_z_draws: int = 10_000,
         annealing_steps: int = 100,
+        ladder_rounds: int = 400,
         search_steps: int = 1000,
         measures: list[Measure] | None = None,
     ) -> None:
@@ -130,11 +137,13 @@ class EBMLightningModule(
         self.scheduler_interval = scheduler_interval
         self.clips = {"energy": energy_clip, "flow": flow_clip}
         self.flow_pretraining = flow_pretraining if sampler.uses_flow or base == "flow" else 0
+        self.flow_pretraining_scheduler = flow_pretraining_scheduler
         self.flow_updates = flow_updates
         self.n_samples = n_samples
         self.evaluation_draws = evaluation_draws
         self.log_z_draws = log_z_draws
         self.annealing_steps = annealing_steps
+        self.ladder_rounds = ladder_rounds
         self.search_steps = search_steps
         self.measures = default_measures() if measures is None else measures
         self.average = None if energy_average is None else moving_average(energy, energy_average)

@@ -56,13 +56,16 @@ class PreparationHooks:
             return
         trained = self.sampler.teaches_flow
         self.flow.requires_grad_(True)
+        optimizer = self.optimizers_by_network["flow"](self.flow.parameters())
+        schedule = self.flow_pretraining_scheduler
         loss = pretrain(
             self.flow,
             self._endless_points(),
             self.flow_pretraining,
-            self.optimizers_by_network["flow"](self.flow.parameters()),
+            optimizer,
             self.clips["flow"],
             self._mean_over_processes,
+            None if schedule is None else schedule(optimizer),
             progress=self.trainer.is_global_zero
             and self.trainer.progress_bar_callback is not None,
         )

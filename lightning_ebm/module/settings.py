@@ -61,7 +61,8 @@ def check_settings(settings: dict[str, Any]) -> None:
         if settings[key] < 1:
             raise SettingError(f"model.{key} is {settings[key]}: it must be at least 1")
     penalties = ("difference_penalty", "magnitude_penalty", "gradient_penalty")
-    for key in (*penalties, "flow_pretraining", "annealing_steps", "search_steps"):
+    steps = ("flow_pretraining", "annealing_steps", "ladder_rounds", "search_steps")
+    for key in (*penalties, *steps):
         if settings[key] < 0:
             raise SettingError(f"model.{key} is {settings[key]}: it must not be negative")
     average = settings["energy_average"]

@@ -26,20 +26,24 @@ class Round(NamedTuple):
         chain: all states, rung after rung, `(K n, *event)`.
         log_weights: V of them, `(K, n)`.
         before: V before the local moves, of the rungs that have any, `(K-1, n)`.
+        after: V after them and before the swaps, `(K-1, n)`.
         rejections: of each pair, `(K-1,)`.
         moved: share of the states of each rung above the lowest that local moves left elsewhere.
         ages: rounds since the states at β = 1 were draws of the reference, `(n,)`.
         arrivals: which states at β = 1 are there for the first time, `(n,)` bool.
+        order: which rung each state was on before the swaps, column by column, `(K, n)`.
         info: what the local kernel reports.
     """
 
     chain: Chain
     log_weights: Tensor
     before: Tensor
+    after: Tensor
     rejections: Tensor
     moved: Tensor
     ages: Tensor
     arrivals: Tensor
+    order: Tensor
     info: Info
 
     @property
@@ -149,10 +153,12 @@ class ReplicaExchange(nn.Module):
                 stack,
                 stack.ends.log_weight.view(-1, n),
                 before,
+                weights[1:],
                 swaps.rejections,
                 moved.to(weights.dtype).mean(1),
                 self.replicas.rounds - born[-1],
                 arrivals,
+                swaps.order,
                 average(infos),
             )
         self.ladder.observe(torch.stack(rejections).nanmean(0))

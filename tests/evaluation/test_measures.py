@@ -221,7 +221,7 @@ def test_class_weights_of_flow_and_model_are_told_apart():
     assert figures["model/class_weight_tv"] == pytest.approx(0.05, abs=3 * error)
 
     steep = Problem(Tilt(lambda x: 1000 * x[:, 0], flow), (1,), reference=flow)
-    seen = Evidence(steep, x, [x] * 4, flow=flow, labelled=Labelled())
+    seen = Evidence(steep, x, [x] * 4, flow=flow, labelled=Labelled(), ladder_rounds=0)
     SampledClassWeights(Signs())(seen)
     # Weights that are unknown are not compared with any.
     assert seen.doubts == []

@@ -7,6 +7,7 @@ from lightning_ebm.evaluation.log_z.importance import (
     importance_sampling,
     reverse_importance_sampling,
 )
+from lightning_ebm.evaluation.log_z.ladder import ladder_sandwich
 from lightning_ebm.evaluation.log_z.local_mass import local_log_masses
 from lightning_ebm.evaluation.log_z.sandwich import (
     FEW_DRAWS,
@@ -31,6 +32,7 @@ __all__ = [
     "conclude",
     "flow_sandwich",
     "importance_sampling",
+    "ladder_sandwich",
     "local_log_masses",
     "reverse_importance_sampling",
     "unaccounted_shares",

@@ -25,7 +25,7 @@ class WeightedPoints(NamedTuple):
 
 
 class Annealing:
-    """The path p̃^β q^(1-β) in even steps of β, with an exact kernel at each.
+    """The path p̃^β q^(1-β) in steps of β, even ones if not told others, with a kernel at each.
 
     Source: Neal 2001, Annealed importance sampling; backward, Grosse, Ancha and Roy 2016.
 
@@ -35,6 +35,7 @@ class Annealing:
         n_steps: steps of β from 0 to 1.
         kernel: a reversible exact kernel, copied for every β; by default HMC whose masses are
             the start's inverse variances. It may adapt, in `tune` alone.
+        betas: the steps of β themselves, from 0 to 1, `(n_steps + 1,)`.
 
     Raises:
         SettingError: if the kernel is not exact, or there is no step.
@@ -46,6 +47,7 @@ class Annealing:
         start: Distribution | None = None,
         n_steps: int = 100,
         kernel: Kernel | None = None,
+        betas: Tensor | None = None,
     ) -> None:
         if n_steps < 1:
             raise SettingError(f"annealing steps: {n_steps} is no path; give 1 or more")
@@ -57,7 +59,10 @@ class Annealing:
                 f"{type(kernel).__name__} is not exact, and annealing needs kernels that leave "
                 "each density of the path invariant: use HMC or MALA"
             )
-        self.kernels = [copy.deepcopy(kernel) for _ in range(n_steps)]
+        self.betas = (
+            torch.linspace(0, 1, n_steps + 1, dtype=torch.float64) if betas is None else betas
+        )
+        self.kernels = [copy.deepcopy(kernel) for _ in range(len(self.betas) - 1)]
 
     def tune(self, n: int = 32, first: int = 50, later: int = 3) -> Annealing:
         """Let the kernels adapt on n chains of their own, each from where the last one ended.
@@ -85,7 +90,7 @@ class Annealing:
         x, _ = self.start.sample(n)
         log_weights = x.new_zeros(n, dtype=torch.float64)
         for k, kernel in enumerate(self.kernels):
-            log_weights = log_weights + self._log_ratio(x)
+            log_weights = log_weights + self._log_ratio(k, x)
             chain, _ = kernel.eval().step(self._between(k + 1), Chain(x))
             x = chain.x
         return WeightedPoints(x, log_weights)
@@ -101,16 +106,17 @@ class Annealing:
         for k in reversed(range(len(self.kernels))):
             chain, _ = self.kernels[k].eval().step(self._between(k + 1), Chain(x))
             x = chain.x
-            log_weights = log_weights + self._log_ratio(x)
+            log_weights = log_weights + self._log_ratio(k, x)
         return log_weights
 
     def _between(self, k: int) -> Problem:
-        return self.problem.tempered(k / len(self.kernels), self.start)
+        return self.problem.tempered(float(self.betas[k]), self.start)
 
-    def _log_ratio(self, x: Tensor) -> Tensor:
+    def _log_ratio(self, k: int, x: Tensor) -> Tensor:
+        """Log π_{k+1}/π_k, without constants, at points `(n, *event)`."""
         with torch.no_grad():
             log_ratio = self.problem.log_prob(x) - self.start.log_prob(x)
-        return log_ratio.double() / len(self.kernels)
+        return log_ratio.double() * float(self.betas[k + 1] - self.betas[k])
 
 
 def scaled_hmc(start: Distribution, n_leapfrog: int = 5) -> HMC:

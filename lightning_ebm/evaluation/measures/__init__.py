@@ -7,6 +7,7 @@ from lightning_ebm.evaluation.measures.group_weights import (
     SampledModeWeights,
 )
 from lightning_ebm.evaluation.measures.image_distances import ImageDistances
+from lightning_ebm.evaluation.measures.ladder import LadderConduct
 from lightning_ebm.evaluation.measures.likelihood import Likelihood
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.measures.sample_distances import SampleDistances
@@ -17,6 +18,7 @@ __all__ = [
     "Figures",
     "ImageDistances",
     "KnownDensityError",
+    "LadderConduct",
     "Likelihood",
     "Measure",
     "SampleDistances",
@@ -32,6 +34,7 @@ def default_measures() -> list[Measure]:
     return [
         KnownDensityError(),
         Likelihood(),
+        LadderConduct(),
         SampledModeWeights(),
         SampledClassWeights(),
         StandingChains(),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
-from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.evidence import ENOUGH_DRAWS, Evidence
+from lightning_ebm.evaluation.ladder import weights_by_all_rungs
 from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.measures.weight_agreement import (
@@ -19,6 +21,7 @@ from lightning_ebm.evaluation.measures.weight_agreement import (
 )
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights, Weights
+from lightning_ebm.tempering import ladder_log_z
 
 
 class SampledModeWeights(Measure):
@@ -73,26 +76,24 @@ class SampledClassWeights(Measure):
         figures |= _named("data/class_weight", evidence.labels, truth)
         figures["classifier/accuracy"] = self.accuracy
         if evidence.weighted is not None:
-            x, log_weights = evidence.weighted
-            members = metric.membership(x)
+            members = metric.membership(evidence.weighted.x)
             if evidence.flow is not None:
                 unweighted = members.double().mean(0)
                 figures |= _named("flow/class_weight", evidence.labels, unweighted)
                 figures["flow/class_weight_tv"] = total_variation(unweighted, truth)
-            weights, errors = weighted_mode_weights(log_weights, members)
-            figures |= _named("model/class_weight", evidence.labels, weights)
-            figures |= _named("model/class_weight_standard_error", evidence.labels, errors)
-            figures["model/class_weight_tv"] = total_variation(weights, truth)
-            worth = importance_sampling(log_weights).effective_draws
-            figures["model/class_weight_effective_draws"] = worth
-            if worth < FEW_DRAWS:
+            found = _of_model(evidence, metric, members)
+            figures |= _named("model/class_weight", evidence.labels, found.weights)
+            figures |= _named("model/class_weight_standard_error", evidence.labels, found.errors)
+            figures["model/class_weight_tv"] = total_variation(found.weights, truth)
+            figures["model/class_weight_effective_draws"] = found.worth
+            if found.worth < FEW_DRAWS:
                 evidence.remarks.append(
                     "the model's class weights are unknown: the draws that they rest on are worth "
-                    f"{worth:.1f}"
+                    f"{found.worth:.1f}"
                 )
             else:
-                draws = effective_draws(weights, errors).clamp(max=float(worth))
-                _compare(evidence, "class", evidence.labels, sampled, weights, draws)
+                draws = effective_draws(found.weights, found.errors).clamp(max=found.worth)
+                _compare(evidence, "class", evidence.labels, sampled, found.weights, draws)
         return figures
 
     def _classifier(self, evidence: Evidence) -> nn.Module:
@@ -106,6 +107,38 @@ class SampledClassWeights(Measure):
                 )
             self.accuracy = accuracy(self.classifier, x[:held_out], labels[:held_out])
         return self.classifier
+
+
+class ModelWeights(NamedTuple):
+    """The model's own weights, their standard errors, and the draws that they are worth."""
+
+    weights: Tensor
+    errors: Tensor
+    worth: float
+
+
+def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> ModelWeights:
+    """By weighted draws of a proposal, or where these are worth little by all rungs of a ladder.
+
+    What the ladder's own states at β = 1 say is a second estimate; where the two, or the halves of
+    the run, do not agree that speaks against trust.
+    """
+    log_weights = evidence.weighted.log_weights
+    worth = importance_sampling(log_weights).effective_draws
+    ladder = evidence.ladder
+    if ladder is None or worth >= ENOUGH_DRAWS:
+        return ModelWeights(*weighted_mode_weights(log_weights, members), worth)
+    states = ladder.states
+    groups = metric.membership(states.flatten(0, 2)).view(*states.shape[:3], -1)
+    log_ratios = ladder_log_z(ladder.log_weights, ladder.betas).log_ratios
+    weights, errors = weights_by_all_rungs(ladder, log_ratios, groups)
+    metric.reset()
+    metric.update(states[:, -1])
+    counted = metric.compute()
+    worth = float(counted.effective_draws.nan_to_num(math.inf).min())
+    draws = effective_draws(weights, errors).clamp(max=float(ladder.renewals))
+    _compare(evidence, "class", evidence.labels, counted, weights, draws)
+    return ModelWeights(weights, errors, min(worth, float(ladder.renewals)))
 
 
 def _weights_of_samples(

@@ -8,8 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.log_z import Sandwich, annealed_sandwich, flow_sandwich
+from lightning_ebm.evaluation.evidence import ENOUGH_DRAWS, Evidence
+from lightning_ebm.evaluation.log_z import (
+    Sandwich,
+    annealed_sandwich,
+    flow_sandwich,
+    ladder_sandwich,
+)
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.evaluation.search import SNAPSHOTS
@@ -17,6 +22,8 @@ from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
+N_PATHS = 1024
+"""Annealed paths from the flow that question a ladder."""
 N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
 """Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
 
@@ -24,19 +31,31 @@ N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
 class Likelihood(Measure):
     """log Z from below and above; test likelihood, and bits per dimension.
 
-    With a flow: importance sampling from it and to it, and the bridge. Without: annealing from
-    the reference and back, outside `fit` alone, since it takes a while. Chains then look for mass
-    that neither has met. The verdict is concluded when all measures have had their say.
+    With a flow: importance sampling from it and to it, and the bridge; where its draws are worth
+    little, the ladder from it to the model, beside annealing along that ladder. Without: annealing
+    from the reference and back. What takes a while is left to `test`, outside `fit`. Chains then
+    look for mass that none of these has met. The verdict is concluded when all measures have had
+    their say.
     """
 
     def __call__(self, evidence: Evidence) -> Figures:
-        """`log_z/...`; `test/nll` and `model/log_z` where nothing exacter gave them."""
+        """`log_z/...`; `test/nll` and `model/log_z` where nothing exacter gave them.
+
+        Beside them `flow/nll`, so that what the energy adds to its flow is seen.
+        """
         if evidence.weighted is None:
             return {}
-        sandwich = _with_flow(evidence) if evidence.flow is not None else _annealed(evidence)
+        if evidence.flow is None:
+            sandwich = _annealed(evidence)
+        elif evidence.ladder is not None and evidence.worth_of_flow < ENOUGH_DRAWS:
+            sandwich = _by_ladder(evidence)
+        else:
+            sandwich = _with_flow(evidence)
         sandwich = replace(sandwich, doubts=sandwich.doubts + _drift(evidence))
         evidence.sandwich = sandwich
         figures: Figures = dict(sandwich.scalars())
+        if evidence.flow is not None:
+            figures["flow/nll"] = -evaluate(evidence.flow.log_prob, evidence.data).mean()
         if evidence.log_z is not None:
             figures |= _against_quadrature(evidence, sandwich)
         if evidence.density is None:
@@ -65,7 +84,28 @@ def _with_flow(evidence: Evidence) -> Sandwich:
     )
     samples = {"held-out data": evidence.data, "the flow": evidence.weighted.x}
     draws = evidence.draws[-1]
-    return _questioned(sandwich, evidence, samples, draws, evidence.log_weights, SNAPSHOTS)
+    return _questioned(
+        sandwich, evidence, samples, draws, evidence.log_weights, SNAPSHOTS, weights
+    )
+
+
+def _by_ladder(evidence: Evidence) -> Sandwich:
+    path = evidence.annealing_from_flow
+    space, n = path.problem, evidence.annealing_chains
+
+    def log_weights(x: Tensor) -> Tensor:
+        parts = [path.backward(space.from_data(part)) for part in x.split(n)]
+        return torch.cat(parts)
+
+    top = evidence.ladder.states[-1, -1]
+    forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
+    annealed = annealed_sandwich(forward, log_weights(top))
+    sandwich = ladder_sandwich(evidence.ladder, annealed)
+    samples = {"held-out data": _telling(evidence, N_DATA_ANNEALED)}
+    draws = evidence.draws[-1][:N_ENDS_ANNEALED]
+    return _questioned(
+        sandwich, evidence, samples, draws, log_weights, SNAPSHOTS_ANNEALED, forward
+    )
 
 
 def _annealed(evidence: Evidence) -> Sandwich:
@@ -74,7 +114,10 @@ def _annealed(evidence: Evidence) -> Sandwich:
     sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
     samples = {"held-out data": _telling(evidence, N_DATA_ANNEALED)}
     draws = ends[:N_ENDS_ANNEALED]
-    return _questioned(sandwich, evidence, samples, draws, path.backward, SNAPSHOTS_ANNEALED)
+    weights = evidence.weighted.log_weights
+    return _questioned(
+        sandwich, evidence, samples, draws, path.backward, SNAPSHOTS_ANNEALED, weights
+    )
 
 
 def _telling(evidence: Evidence, n: int) -> Tensor:
@@ -97,13 +140,14 @@ def _questioned(
     draws: Tensor,
     log_weights: Weights,
     snapshots: int,
+    proposal_weights: Tensor,
 ) -> Sandwich:
     found = look_for_unseen_mass(
         evidence.problem,
         samples,
         draws,
         log_weights,
-        evidence.weighted.log_weights,
+        proposal_weights,
         sandwich.log_z,
         evidence.search_steps,
         sandwich.proposal,

@@ -1,0 +1,101 @@
+"""A ladder from the flow to a model that was trained by whatever sampler, run to be believed."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.kernels import GeneralisedHMC
+from lightning_ebm.problem import Problem
+from lightning_ebm.tempering import Ladder, LadderRecord, ReplicaExchange, merged, record
+
+MAX_REJECTION = 0.4
+CHUNK = 10
+"""Rounds for which fresh draws of the flow are evaluated at once, and of which states are kept."""
+
+
+def climb(problem: Problem, n: int, n_rounds: int) -> LadderRecord:
+    """Temper from a problem's flow to it, in latent space: adapt first, then run as one kernel.
+
+    Rungs and step sizes are adapted over a quarter of all rounds; then all stands still, a quarter
+    more is left to forget that, and the other half is what counts.
+
+    Args:
+        problem: the model, with its flow.
+        n: columns.
+        n_rounds: rounds altogether.
+
+    Source: Syed et al. 2022, algorithm 4, with one stretch that adapts.
+    """
+    space = problem.pullback()
+    exchange = ReplicaExchange(
+        Ladder(6, MAX_REJECTION, rate=0.2, every=5),
+        GeneralisedHMC(0.05, persistence=0.0, target_acceptance=0.6),
+    )
+    exchange.train()
+    for _ in range(max(1, n_rounds // 4)):
+        _follow(exchange, space, n, 1)
+    exchange.eval()
+    _follow(exchange, space, n, max(1, n_rounds // 4))
+    betas, records = exchange.ladder.betas, []
+    for _ in range(math.ceil(n_rounds / 2 / CHUNK)):
+        rounds = list(exchange.rounds(space, n, CHUNK))
+        records.append(record(betas, rounds, space.to_data(rounds[-1].chain.x)))
+    return merged(records)
+
+
+def _follow(exchange: ReplicaExchange, space: Problem, n: int, n_rounds: int) -> None:
+    for part in _parts(n_rounds):
+        for _ in exchange.rounds(space, n, part):
+            pass
+
+
+def _parts(n_rounds: int) -> list[int]:
+    whole, rest = divmod(n_rounds, CHUNK)
+    return [CHUNK] * whole + [rest] * (rest > 0)
+
+
+def weights_by_all_rungs(
+    ladder: LadderRecord, log_ratios: Tensor, members: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Weights of groups in the model by the states of all rungs, with standard errors.
+
+    MBAR: with f_j = log Z_j, the states of all rungs together are draws of the mixture of all
+    π_j, and a state's weight in the model is ∝ exp(V) / Σ_j exp(β_j V - f_j). Hot rungs, which
+    cross between groups at every round, have a say as far as they reach the model. Errors are
+    between columns.
+
+    Args:
+        ladder: gives V of the states.
+        log_ratios: log(Z_{k+1}/Z_k), `(K-1,)`.
+        members: how far each state belongs to each group, `(m, K, n, groups)`.
+
+    Returns:
+        Weights and standard errors, `(groups,)` each.
+
+    Source: Shirts and Chodera 2008, J. Chem. Phys. 129, eq. 11 and 12.
+    """
+    v = ladder.state_weights.double()
+    betas = ladder.betas.to(v)
+    log_z = torch.cat([v.new_zeros(1), log_ratios.to(v).cumsum(0)])
+    mixture = (betas[:, None, None, None] * v - log_z[:, None, None, None]).logsumexp(0)
+    log_weights = v - mixture
+    weights = (log_weights - log_weights.max()).exp().nan_to_num(0.0)
+    whole = weights.sum((0, 1))
+    parts = torch.einsum("mkn,mknc->nc", weights, members.to(v))
+    shares = parts.sum(0) / whole.sum()
+    n = len(whole)
+    offsets = (parts - whole[:, None] * shares).square().sum(0)
+    return shares, (offsets * n / max(n - 1, 1)).sqrt() / whole.sum()
+
+
+def distances_of_halves(members: Tensor) -> Tensor:
+    """Total variation between the group weights at β = 1 of a run's two halves, a number.
+
+    Args:
+        members: memberships of the states of all rungs, `(m, K, n, groups)`.
+    """
+    first, second = members[:, -1].double().chunk(2)
+    return (first.mean((0, 1)) - second.mean((0, 1))).abs().sum() / 2
