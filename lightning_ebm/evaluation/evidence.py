@@ -135,6 +135,11 @@ class Evidence:
         """Effective draws of the model that the weighted draws of the flow are worth."""
         return importance_sampling(self.weighted.log_weights).effective_draws
 
+    @property
+    def flow_tells(self) -> bool:
+        """Whether these are enough to know the model by, or half of all that were drawn."""
+        return self.worth_of_flow >= min(ENOUGH_DRAWS, len(self.weighted.x) / 2)
+
     @cached_property
     def ladder(self) -> LadderRecord | None:
         """Replica exchange from the flow to the model: the sampler's own, else one run for this.
@@ -146,7 +151,7 @@ class Evidence:
             return None
         if self.climbed is not None or self.ladder_rounds == 0:
             return self.climbed
-        if self.worth_of_flow >= ENOUGH_DRAWS:
+        if self.flow_tells:
             return None
         return climb(self._with_its_flow, N_COLUMNS, self.ladder_rounds)
 

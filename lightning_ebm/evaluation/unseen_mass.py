@@ -83,16 +83,16 @@ def look_for_unseen_mass(
     if n_steps == 0:
         return _found(alone, heavy, "", proposal, len(proposal_weights))
     starts["noise"] = widened_noise(problem.reference, N_NOISE).to(draws)
-    trails = look_around(problem, starts, n_steps, snapshots)
+    trails = look_around(problem, starts, n_steps)
     # What is begun as noise and still climbs has not come to where the model is.
     noise = torch.tensor([name == "noise" for name in trails.origins], device=draws.device)
-    found = shares(trails.points).masked_fill(noise & ~trails.settled, 0.0)
+    found = shares(_some(trails.points, snapshots)).masked_fill(noise & ~trails.settled, 0.0)
     # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
     suspects = (found > SUSPECT).nonzero()[:, 0]
     for rows in suspects.split(BATCH) if len(suspects) else ():
         begun = {"": trails.points[-1, rows]}
         longer = look_around(problem, begun, LONGER * n_steps, N_STATES)
-        bound = shares(longer.points[:: max(1, len(longer.points) // snapshots)])
+        bound = shares(_some(longer.points, snapshots))
         local = (local_log_masses(longer.points, longer.log_prob) - log_z).exp()
         found[rows] = torch.minimum(bound, local).masked_fill(noise[rows] & ~longer.settled, 0.0)
         if (found[rows] > UNSEEN).any():
@@ -122,6 +122,11 @@ def _suspect_and_ordinary(shares: Tensor) -> Tensor:
     suspect = (shares > UNSEEN).nonzero()[:, 0]
     others = (shares <= UNSEEN).nonzero()[:, 0]
     return torch.cat([_evenly(suspect, N_SUSPECT), _evenly(others, N_ORDINARY)])
+
+
+def _some(points: Tensor, n: int) -> Tensor:
+    """Every so many-th of the snapshots, n of them at least where there are as many."""
+    return points[:: max(1, len(points) // n)]
 
 
 def _evenly(rows: Tensor, at_most: int) -> Tensor:

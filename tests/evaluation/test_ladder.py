@@ -18,8 +18,8 @@ from lightning_ebm.tempering import ladder_log_z
 D = 10
 
 
-def hard() -> tuple[Problem, GaussianMixture]:
-    """Two far modes of weights .3 and .7 in 10 dimensions, and a flow that is one broad Gaussian.
+def hard(scale: float = 2.0, centre: float = 0.0) -> tuple[Problem, GaussianMixture]:
+    """Two far modes of weights .3 and .7 in 10 dimensions, and a flow that is one Gaussian.
 
     The model tilts the flow; Z is e^1.5.
     """
@@ -29,7 +29,8 @@ def hard() -> tuple[Problem, GaussianMixture]:
         [(0.4 * torch.eye(D)).tolist()] * 2,
     )
     flow = RealNVP([D], n_layers=1, hidden=4).double()
-    flow.scale.fill_(2.0)
+    flow.scale.fill_(scale)
+    flow.location.fill_(centre)
     flow.requires_grad_(False)
     model = Tilt(lambda x: known.log_prob(x) + 1.5 - flow.log_prob(x), flow)
     return Problem(model, (D,), reference=flow, proposal=flow, flow=flow), known
@@ -54,8 +55,8 @@ class Labelled:
         return None
 
 
-def evidence(**settings) -> Evidence:
-    problem, known = hard()
+def evidence(hardness: tuple[float, ...] = (), **settings) -> Evidence:
+    problem, known = hard(*hardness)
     draws = [known.sample(200)[0] for _ in range(8)]
     return Evidence(
         problem,
@@ -94,6 +95,18 @@ def test_chains_with_other_weights_than_the_ladders_are_not_trusted():
     seen.draws = [x[x[:, 0] < 0][:100] for x in seen.draws]
     SampledClassWeights(Signs())(seen)
     assert any("class" in doubt for doubt in seen.doubts)
+
+
+def test_a_mode_that_no_rung_reaches_is_found_from_the_data():
+    """The flow stands on one mode, narrow: the ladder agrees with itself, and is not believed."""
+    torch.manual_seed(6)
+    seen = evidence((0.35, -1.2))
+    seen.draws = [x[x[:, 0] < 0][:100] for x in seen.draws]
+    Likelihood()(seen)
+    assert seen.sandwich.proposal == "ladder"
+    # What it has found is the mode of weight .7, and that rightly.
+    assert seen.sandwich.log_z == pytest.approx(1.5 + math.log(0.7), abs=0.15)
+    assert any("held-out data" in doubt for doubt in seen.sandwich.doubts)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
-from lightning_ebm.evaluation.evidence import ENOUGH_DRAWS, Evidence
+from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.ladder import weights_by_all_rungs
 from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
@@ -125,8 +125,8 @@ def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> Mode
     """
     log_weights = evidence.weighted.log_weights
     worth = importance_sampling(log_weights).effective_draws
-    ladder = evidence.ladder
-    if ladder is None or worth >= ENOUGH_DRAWS:
+    ladder = None if evidence.flow is None or evidence.flow_tells else evidence.ladder
+    if ladder is None:
         return ModelWeights(*weighted_mode_weights(log_weights, members), worth)
     states = ladder.states
     groups = metric.membership(states.flatten(0, 2)).view(*states.shape[:3], -1)

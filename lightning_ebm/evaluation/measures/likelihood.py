@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.evidence import ENOUGH_DRAWS, Evidence
+from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import (
     Sandwich,
     annealed_sandwich,
@@ -22,8 +22,9 @@ from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
-N_PATHS = 1024
-"""Annealed paths from the flow that question a ladder."""
+N_PATHS, N_BACKWARD, SNAPSHOTS_LADDER, N_ENDS_LADDER = 1024, 2, 2, 96
+"""Annealed paths from the flow that question a ladder, back to it from every point; points of
+each chain that looks around, and fresh chains."""
 N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
 """Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
 
@@ -47,7 +48,7 @@ class Likelihood(Measure):
             return {}
         if evidence.flow is None:
             sandwich = _annealed(evidence)
-        elif evidence.ladder is not None and evidence.worth_of_flow < ENOUGH_DRAWS:
+        elif evidence.ladder is not None and not evidence.flow_tells:
             sandwich = _by_ladder(evidence)
         else:
             sandwich = _with_flow(evidence)
@@ -90,22 +91,23 @@ def _with_flow(evidence: Evidence) -> Sandwich:
 
 
 def _by_ladder(evidence: Evidence) -> Sandwich:
-    path = evidence.annealing_from_flow
-    space, n = path.problem, evidence.annealing_chains
+    path, n = evidence.annealing_from_flow, evidence.annealing_chains
+
+    def backward(x: Tensor) -> Tensor:
+        return torch.cat([path.backward(part) for part in x.split(n)])
 
     def log_weights(x: Tensor) -> Tensor:
-        parts = [path.backward(space.from_data(part)) for part in x.split(n)]
-        return torch.cat(parts)
+        """Log p̃/q, q the density with which annealed paths end at x: 1/w averages to q/p̃."""
+        z = path.problem.from_data(x)
+        inverse = -torch.stack([backward(z) for _ in range(N_BACKWARD)])
+        return math.log(N_BACKWARD) - inverse.logsumexp(0)
 
-    top = evidence.ladder.states[-1, -1]
     forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
-    annealed = annealed_sandwich(forward, log_weights(top))
-    sandwich = ladder_sandwich(evidence.ladder, annealed)
+    top = path.problem.from_data(evidence.ladder.states[-1, -1])
+    sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, backward(top)))
     samples = {"held-out data": _telling(evidence, N_DATA_ANNEALED)}
-    draws = evidence.draws[-1][:N_ENDS_ANNEALED]
-    return _questioned(
-        sandwich, evidence, samples, draws, log_weights, SNAPSHOTS_ANNEALED, forward
-    )
+    draws = evidence.draws[-1][:N_ENDS_LADDER]
+    return _questioned(sandwich, evidence, samples, draws, log_weights, SNAPSHOTS_LADDER, forward)
 
 
 def _annealed(evidence: Evidence) -> Sandwich:
