@@ -14,7 +14,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
-from lightning_ebm.starts import FromData, Persistent, Start
+from lightning_ebm.starts import Bank, FromData, Persistent, Start
 from lightning_ebm.tempering import LadderRecord
 from lightning_ebm.zero_density import begin_chains, conduct
 
@@ -68,7 +68,7 @@ class Sampler(nn.Module, ABC):
     def forget(self) -> None:
         """Drop all chains kept: the next draw begins new ones."""
         for part in self.modules():
-            if isinstance(part, Start):
+            if isinstance(part, Bank):
                 part.forget()
 
     def forward(self, problem: Problem, n: int) -> Draw:

@@ -13,13 +13,22 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.problem import Problem
 
 
-class Start(nn.Module, ABC):
+class Bank(nn.Module):
+    """What may keep chains from draw to draw, in plain tensors, each process its own.
+
+    DistributedDataParallel would overwrite buffers with those of rank 0. What is kept is saved by
+    `get_extra_state` / `set_extra_state`.
+    """
+
+    def forget(self) -> None:
+        """Drop what was kept: the next chains are new ones."""
+
+
+class Start(Bank, ABC):
     """Where the chains of a draw begin.
 
-    To implement one: write `begin`; if it keeps chains, write `anew`, `end` and `forget` too, save
-    them by `get_extra_state` / `set_extra_state`, and set `continues = True` if all of them go on.
-    Chains are plain tensors, never buffers, which DistributedDataParallel would overwrite with
-    those of rank 0.
+    To implement one: write `begin`; if it keeps chains, see `Bank`, write `anew`, `end` and
+    `forget` too, and set `continues = True` if all of them go on.
 
     Attributes:
         continues: whether every chain goes on where it was, so that in the long run it forgets
@@ -41,9 +50,6 @@ class Start(nn.Module, ABC):
 
     def end(self, x: Tensor) -> None:
         """Take note of where the chains of the last `begin` ended."""
-
-    def forget(self) -> None:
-        """Drop what was kept: the next chains are new ones."""
 
 
 class Noise(Start):

@@ -119,11 +119,6 @@ class FlowTemperingSampler(Sampler):
         bank = self.tempering.replicas.bank
         return bank is None or len(bank["x"]) <= n
 
-    def forget(self) -> None:
-        """Drop all columns: the next draw begins new ones at the flow."""
-        super().forget()
-        self.tempering.replicas.forget()
-
     def rounds_now(self) -> int:
         """Rounds of the next draw: n_rounds, or as many as the bound on the age asks for.
 

@@ -26,7 +26,7 @@ def exchange(log_weights: Tensor, betas: Tensor, n_sweeps: int, first: int = 0) 
 
     Pair (k, k+1) swaps with probability min(1, exp((β_{k+1} - β_k)(V_k - V_{k+1}))), V = log w.
     In that fixed order a state travels ballistically, where a random choice of pairs would let it
-    diffuse. A pair one of whose weights is not a number does not swap.
+    diffuse. A state whose weight is not finite does not go up, and gives way to one whose is.
 
     Args:
         log_weights: V of the n states of each rung, `(K, n)`; a column is one ladder.
@@ -39,7 +39,7 @@ def exchange(log_weights: Tensor, betas: Tensor, n_sweeps: int, first: int = 0) 
     n_rungs, n = log_weights.shape
     betas = betas.to(log_weights)
     order = torch.arange(n_rungs, device=log_weights.device)[:, None].repeat(1, n)
-    held = log_weights
+    held = torch.where(log_weights.isfinite(), log_weights, -torch.inf)
     rejected, proposed = held.new_zeros(n_rungs - 1), held.new_zeros(n_rungs - 1)
     for sweep in range(n_sweeps):
         low = torch.arange((first + sweep) % 2, n_rungs - 1, 2, device=held.device)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_ebm.chain import Chain
+from lightning_ebm.starts import Bank
 
 State = dict[str, Tensor]
 """`x`, `born` and `arrived`, and what else a kernel keeps of a state; `(n, K-1, ...)` each."""
 
 
-class Replicas(nn.Module):
+class Replicas(Bank):
     """A bank of columns, each a ladder of its own with a state at every rung but the lowest.
 
-    Columns are independent of each other. Each process has its own, in plain tensors.
-    `born` is the round in which a state was a draw of the reference, `arrived` whether it has been
-    at β = 1 since.
+    Columns are independent of each other. Of a state, `born` is the round in which it was a draw
+    of the reference, `arrived` whether it has been at β = 1 since.
 
     Attributes:
         rounds: rounds so far.

@@ -7,7 +7,7 @@ import copy
 import torch
 
 from lightning_ebm.sampler import Sampler
-from lightning_ebm.starts import Start
+from lightning_ebm.starts import Bank
 from lightning_ebm.testing.targets import correlated
 
 
@@ -82,7 +82,7 @@ def still_while_measured(sampler: Sampler) -> tuple[bool, str]:
 
 
 def _state_without_chains(sampler: Sampler) -> dict[str, object]:
-    starts = {name for name, part in sampler.named_modules() if isinstance(part, Start)}
+    starts = {name for name, part in sampler.named_modules() if isinstance(part, Bank)}
     state = {
         key: copy.deepcopy(value)
         for key, value in sampler.state_dict().items()
