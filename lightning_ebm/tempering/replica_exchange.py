@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.chain import Chain, joined, taken
+from lightning_ebm.chain import Chain, Ends, joined, taken
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
-from lightning_ebm.tempering.exchange import exchange
+from lightning_ebm.tempering.exchange import Exchange, exchange
 from lightning_ebm.tempering.ladder import Ladder
 from lightning_ebm.tempering.path import GeometricPath, Rungs, on_path
 from lightning_ebm.tempering.replicas import Replicas, as_chain, as_columns
@@ -104,65 +104,90 @@ class ReplicaExchange(nn.Module):
         """
         path, betas = GeometricPath.of(space), self.ladder.betas.to(torch.float64)
         n_moving = len(betas) - 1
-        for part in self.local.modules():
-            if isinstance(part, StepSize):
-                part.spread(n_moving)
+        self._spread(n_moving)
         enter, leave = (space.from_data, space.to_data) if keep_data else (_same, _same)
-
-        def draw(count: int) -> Tensor:
-            return leave(path.reference.sample(count)[0].detach())
-
-        columns = self.replicas.begin(draw, n, n_moving)
+        columns = self.replicas.begin(lambda m: leave(_drawn(path, m)), n, n_moving)
         born, arrived = columns["born"].T, columns["arrived"].T
         kept = as_chain(columns)
         kept = kept._replace(x=enter(kept.x))
-        fresh = Chain(path.reference.sample(n * n_rounds)[0].detach())
-        every = betas.to(kept.x.device).repeat_interleave(n)
-        moving = Rungs.of(space, path, every[n:])
-        # The energy has changed since the last draw: what was known at these points is not.
-        ends = path.ends(torch.cat([kept.x, fresh.x]))
-        split = len(kept.x)
-        kept = on_path(kept._replace(ends=type(ends)(*(e[:split] for e in ends))), every[n:])
-        fresh = fresh._replace(ends=type(ends)(*(e[split:] for e in ends)))
-        fresh = self.local.prepare(moving, on_path(fresh, every[:n].repeat(n_rounds)))
-        kept = self.local.prepare(moving, kept)
+        beta = betas.to(kept.x.device).repeat_interleave(n)
+        moving = Rungs.of(space, path, beta[n:])
+        kept, fresh = self._prepared(path, moving, kept, Chain(_drawn(path, n * n_rounds)))
         rejections = []
         for t in range(n_rounds):
             self.replicas.rounds += 1
-            chain, infos = kept, []
-            for _ in range(self.n_local):
-                chain, info = self.local.step(moving, chain)
-                infos.append(info)
-            if chain.ends is None:
-                chain = on_path(chain._replace(ends=path.ends(chain.x)), every[n:])
-            moved = (chain.x != kept.x).flatten(1).any(1).view(n_moving, n)
-            before = kept.ends.log_weight.view(n_moving, n)
+            chain, info = self.moved(moving, kept)
             stack = joined(taken(fresh, slice(t * n, (t + 1) * n)), chain)
-            weights = stack.ends.log_weight.view(-1, n)
-            swaps = exchange(weights, betas, self.n_sweeps or len(betas), self.replicas.rounds % 2)
-            rows = (swaps.order * n + torch.arange(n, device=weights.device)).flatten()
-            stack = on_path(taken(stack, rows), every)
+            swaps = self.swaps(stack.ends, betas)
             rejections.append(swaps.rejections)
-            now = torch.full_like(born[:1], self.replicas.rounds)
-            born = torch.cat([now, born]).gather(0, swaps.order)
-            arrived = torch.cat([torch.zeros_like(arrived[:1]), arrived]).gather(0, swaps.order)
+            rows = (swaps.order * n + torch.arange(n, device=beta.device)).flatten()
+            after = stack.ends.log_weight.view(-1, n)[1:]
+            stack = on_path(taken(stack, rows), beta)
+            born = self._carried(born, swaps.order, self.replicas.rounds)
+            arrived = self._carried(arrived, swaps.order, False)
             arrivals = ~arrived[-1]
+            yield Round(
+                chain=stack,
+                log_weights=stack.ends.log_weight.view(-1, n),
+                before=kept.ends.log_weight.view(n_moving, n),
+                after=after,
+                rejections=swaps.rejections,
+                moved=_differ(chain.x, kept.x).view(n_moving, n).to(after.dtype).mean(1),
+                ages=self.replicas.rounds - born[-1],
+                arrivals=arrivals,
+                order=swaps.order,
+                info=info,
+            )
             born, arrived = born[1:], torch.cat([arrived[1:-1], torch.ones_like(arrived[:1])])
             kept = taken(stack, slice(n, None))
-            yield Round(
-                stack,
-                stack.ends.log_weight.view(-1, n),
-                before,
-                weights[1:],
-                swaps.rejections,
-                moved.to(weights.dtype).mean(1),
-                self.replicas.rounds - born[-1],
-                arrivals,
-                swaps.order,
-                average(infos),
-            )
         self.ladder.observe(torch.stack(rejections).nanmean(0))
         self.replicas.end(as_columns(kept._replace(x=leave(kept.x)), born, arrived))
+
+    def moved(self, moving: Rungs, chain: Chain) -> tuple[Chain, Info]:
+        """The states of all rungs above the lowest after their local moves."""
+        infos = []
+        for _ in range(self.n_local):
+            chain, info = self.local.step(moving, chain)
+            infos.append(info)
+        if chain.ends is None:
+            chain = on_path(chain._replace(ends=moving.path.ends(chain.x)), moving.beta)
+        return chain, average(infos)
+
+    def swaps(self, ends: Ends, betas: Tensor) -> Exchange:
+        """Which states of neighbouring rungs change places; `ends` of all, rung after rung."""
+        log_weights = ends.log_weight.view(len(betas), -1)
+        n_sweeps = self.n_sweeps or len(betas)
+        return exchange(log_weights, betas, n_sweeps, self.replicas.rounds % 2)
+
+    def _spread(self, n_moving: int) -> None:
+        for part in self.local.modules():
+            if isinstance(part, StepSize):
+                part.spread(n_moving)
+
+    def _prepared(
+        self, path: GeometricPath, moving: Rungs, kept: Chain, fresh: Chain
+    ) -> tuple[Chain, Chain]:
+        """Both with all that is to be known of them, by one batch.
+
+        The energy has changed since the last draw: what was known at kept points is not.
+        """
+        ends, split = path.ends(torch.cat([kept.x, fresh.x])), len(kept.x)
+        old, new = Ends(*(e[:split] for e in ends)), Ends(*(e[split:] for e in ends))
+        kept = on_path(kept._replace(ends=old), moving.beta)
+        fresh = on_path(fresh._replace(ends=new), torch.zeros_like(new.log_weight))
+        return self.local.prepare(moving, kept), self.local.prepare(moving, fresh)
+
+    def _carried(self, values: Tensor, order: Tensor, fresh: int | bool) -> Tensor:  # noqa: FBT001
+        """What states carry `(K-1, n)` after the swaps, with that of the lowest rung `(K, n)`."""
+        return torch.cat([torch.full_like(values[:1], fresh), values]).gather(0, order)
+
+
+def _drawn(path: GeometricPath, n: int) -> Tensor:
+    return path.reference.sample(n)[0].detach()
+
+
+def _differ(x: Tensor, y: Tensor) -> Tensor:
+    return (x != y).flatten(1).any(1)
 
 
 def _same(x: Tensor) -> Tensor:

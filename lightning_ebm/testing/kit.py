@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {
     "state restored": checks.state_restored,
     "randomness left alone": checks.randomness_left_alone,
     "still while measured": checks.still_while_measured,
+    "chains are each process's own": checks.each_process_its_own,
     "chains stay distinct": checks.chains_stay_distinct,
     "chains are independent": checks.chains_are_independent,
     "non-finite rejected": checks.non_finite_rejected,

@@ -97,18 +97,26 @@ def run(sampler: Sampler, experiment: Experiment, effort: int = 1) -> Averages:
 
 
 def adapt(sampler: Sampler, problem: Problem) -> float:
-    """Let few chains adapt what it adapts, then forget them; evaluations per chain and draw."""
+    """Let few chains adapt what it adapts, then forget them.
+
+    Returns:
+        Evaluations per chain and draw in eval mode, in which draws may cost more.
+    """
     sampler.train()
     n = whole_bank(sampler, FEW_CHAINS)
     sampler(problem, n)
+    for _ in range(min(N_ADAPTED, max(N_LEAST, round(BUDGET / _cost(sampler, problem, n))))):
+        sampler(problem, n)
+    sampler.eval()
+    cost = _cost(sampler, problem, n)
+    sampler.forget()
+    return cost
+
+
+def _cost(sampler: Sampler, problem: Problem, n: int) -> float:
     before = problem.evaluations.densities
     sampler(problem, n)
-    cost = max(1.0, (problem.evaluations.densities - before) / n)
-    for _ in range(min(N_ADAPTED, max(N_LEAST, round(BUDGET / cost)))):
-        sampler(problem, n)
-    sampler.forget()
-    sampler.eval()
-    return cost
+    return max(1.0, (problem.evaluations.densities - before) / n)
 
 
 def telling_scale(sampler: Sampler, event_shape: tuple[int, ...]) -> float:

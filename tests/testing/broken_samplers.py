@@ -8,6 +8,7 @@ from torch import nn
 from lightning_ebm.chain import Chain, choose, with_density, with_score
 from lightning_ebm.kernels import HMC, IMH, MALA, ULA, Kernel, average
 from lightning_ebm.kernels.langevin import langevin_log_density, langevin_proposal
+from lightning_ebm.kernels.leapfrog import leapfrogs
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.sampler import MCMC, Draw, Sampler, flow_likelihood_loss
 from lightning_ebm.starts import FromFlow, Persistent
@@ -25,7 +26,7 @@ class SmallMomentum(HMC):
         step_size, mass = self.step_size(chain.x), self._mass(chain.x)
         momentum = torch.randn_like(chain.x) * 0.5**0.5
         time = (2 * step_size).sqrt()
-        proposed, final = self._leapfrogs(problem, chain, momentum, time, mass)
+        proposed, final = leapfrogs(problem, chain, momentum, time, self.n_leapfrog, mass)
         kinetic = (momentum.square() - final.square()).sum(1) / 2
         log_ratio = proposed.log_prob - chain.log_prob + kinetic
         return metropolis_hastings(chain, proposed, log_ratio, move="local")
@@ -500,7 +501,8 @@ class FivePercentHMC(HMC):
         chain = with_score(problem, chain)
         step_size, mass = self.step_size(chain.x), self._mass(chain.x)
         momentum = torch.randn_like(chain.x)
-        proposed, final = self._leapfrogs(problem, chain, momentum, (2 * step_size).sqrt(), mass)
+        time = (2 * step_size).sqrt()
+        proposed, final = leapfrogs(problem, chain, momentum, time, self.n_leapfrog, mass)
         kinetic = (momentum.square() - final.square()).flatten(1).sum(1) / 2
         log_ratio = 1.05 * (proposed.log_prob - chain.log_prob + kinetic)
         return metropolis_hastings(chain, proposed, log_ratio, move="local")
@@ -631,11 +633,16 @@ class QuietNoise(Ratio):
 class NoLastHalfStep(HMC):
     """Leapfrogs end without their last half step of the momentum."""
 
-    def _leapfrogs(self, problem, chain, momentum, time, mass):
+    def step(self, problem, chain):
+        chain = with_score(problem, chain)
+        begun = momentum = torch.randn_like(chain.x)
+        time, proposed = (2 * self.step_size(chain.x)).sqrt(), chain
         for _ in range(self.n_leapfrog):
-            momentum = momentum + time * chain.score
-            chain = with_score(problem, Chain(chain.x + time * momentum / mass))
-        return chain, momentum
+            momentum = momentum + time * proposed.score
+            proposed = with_score(problem, Chain(proposed.x + time * momentum))
+        kinetic = (begun.square() - momentum.square()).flatten(1).sum(1) / 2
+        log_ratio = proposed.log_prob - chain.log_prob + kinetic
+        return metropolis_hastings(chain, proposed, log_ratio, move="local")
 
 
 class KeepsMomentum(MCMC):
@@ -653,7 +660,7 @@ class KeepsMomentum(MCMC):
         time = torch.as_tensor(1.0).to(chain.x)
         for _ in range(self.n_steps):
             momentum = 0.9 * momentum + 0.19**0.5 * torch.randn_like(momentum)
-            proposed, final = self.kernel._leapfrogs(problem, chain, momentum, time, 1.0)
+            proposed, final = leapfrogs(problem, chain, momentum, time, 2)
             kinetic = (momentum.square() - final.square()).flatten(1).sum(1) / 2
             log_ratio = proposed.log_prob - chain.log_prob + kinetic
             chain, info = metropolis_hastings(chain, proposed, log_ratio, move="local")

@@ -2,15 +2,18 @@
 
 import pytest
 from broken_samplers import BROKEN, persistent
+from broken_tempering import BROKEN_TEMPERING
 
 from lightning_ebm.kernels import MALA
 from lightning_ebm.testing import CheckFailed, check_sampler
 from lightning_ebm.testing.kit import CHECKS, run_check
 
+ALL = BROKEN | BROKEN_TEMPERING
 
-@pytest.mark.parametrize("fault", BROKEN)
+
+@pytest.mark.parametrize("fault", ALL)
 def test_a_fault_is_caught_by_the_check_meant_for_it(fault):
-    sampler, meant = BROKEN[fault]
+    sampler, meant = ALL[fault]
     findings = []
     for name in (name for name in CHECKS if name.startswith(meant)):
         findings.append(run_check(name, sampler, seed=0))

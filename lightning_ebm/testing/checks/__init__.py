@@ -3,6 +3,7 @@
 from lightning_ebm.testing.checks.chains import chains_are_independent, chains_stay_distinct
 from lightning_ebm.testing.checks.conduct import (
     declaration,
+    each_process_its_own,
     networks_unchanged,
     no_gradients_left,
     still_while_measured,
@@ -39,6 +40,7 @@ __all__ = [
     "convergence",
     "declaration",
     "density_moves",
+    "each_process_its_own",
     "flow_moves",
     "invariance_gaussian",
     "invariance_image",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import Tensor
 
 from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import Bank
@@ -61,6 +62,28 @@ def networks_unchanged(sampler: Sampler) -> tuple[bool, str]:
         if not network.training:
             return False, f"{type(network).__name__} was left in eval mode"
     return True, "parameters, buffers and modes of energy and flow"
+
+
+def each_process_its_own(sampler: Sampler) -> tuple[bool, str]:
+    """Drawing changes no parameter and no buffer, which processes would be made to share."""
+    known = correlated()
+    problem = known.problem(known)
+    sampler(problem, 16)
+    before = _shared(sampler)
+    for _ in range(3):
+        sampler(problem, 16)
+    for name, value in _shared(sampler).items():
+        if name not in before or not torch.equal(before[name], value):
+            return False, (
+                f"{name} is a buffer or parameter and changed: DistributedDataParallel would give "
+                "every process that of the first; keep it as a plain tensor"
+            )
+    return True, "no buffer and no parameter changed"
+
+
+def _shared(sampler: Sampler) -> dict[str, Tensor]:
+    tensors = [*sampler.named_buffers(), *sampler.named_parameters()]
+    return {name: tensor.detach().clone() for name, tensor in tensors}
 
 
 def still_while_measured(sampler: Sampler) -> tuple[bool, str]:
