@@ -74,6 +74,10 @@ class FlowTemperingSampler(Sampler):
         super().__init__()
         if n_rounds < 1:
             raise SettingError(f"n_rounds is {n_rounds}: a draw takes at least 1 round")
+        if evaluation_rounds < 1:
+            raise SettingError(
+                f"evaluation_rounds is {evaluation_rounds}: a draw takes at least 1 round"
+            )
         if max_age is not None and not max_age > 0:
             raise SettingError(f"max_age is {max_age}: it must be positive, or null for no bound")
         if data_share and not adaptive:

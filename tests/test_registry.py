@@ -47,7 +47,7 @@ def entries() -> dict[str, list]:
 
 
 def test_the_built_in_samplers_are_registered():
-    assert {"ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"} <= set(entries())
+    assert {"ula", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"} <= set(entries())
     assert find("mala").__name__ == "MALASampler"
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-SAMPLERS = ["ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"]
+SAMPLERS = ["ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"]
 SMALL = [
     "--trainer.max_steps=4",
     "--trainer.accelerator=cpu",

@@ -37,9 +37,9 @@ def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 def test_built_in_samplers_are_listed_with_their_properties(lightning):
     listed = lightning("samplers").stdout
-    for name in ("ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"):
+    for name in ("ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"):
         assert f"{name}\n    sampler_plugins.{name}:" in listed
-    assert listed.count("(lightning-ebm 0.1.0)") == 6
+    assert listed.count("(lightning-ebm 0.1.0)") == 7
     flow_mcmc = listed.split("\n\n")[1]
     assert "exact; needs a flow, trains it" in flow_mcmc
     assert listed.count("biased by design") == 2

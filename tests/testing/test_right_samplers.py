@@ -5,7 +5,7 @@ import torch
 from broken_samplers import StaysAtZero
 from right_samplers import RIGHT_AND_UNLIKE
 
-from lightning_ebm.kernels import HMC, MALA, Cycle
+from lightning_ebm.kernels import HMC, MALA, Cycle, GeneralisedHMC
 from lightning_ebm.registry import find
 from lightning_ebm.sampler import Draw
 from lightning_ebm.starts import FromFlow, Persistent
@@ -21,6 +21,13 @@ RIGHT = {
     "flow_mcmc, partial renewals": {"shares": [1.0, 0.7, 0.5, 0.35, 0.25]},
     "flow_mcmc, flow as fitted": {"adaptive": False},
     "flow_mcmc, i-SIR of partial renewals": {"shares": [1.0, 0.5], "n_proposals": 4},
+    "flow_tempering": {"evaluation_rounds": 2},
+    "flow_tempering, learning, with momentum": {
+        "adaptive": True,
+        "evaluation_rounds": 2,
+        "n_rungs": 3,
+        "local": GeneralisedHMC(0.1, drift=0.05, target_acceptance=0.8),
+    },
     "coopflow": {},
     "coopflow, noise-free": {"noise": False},
     "nt_ebm": {},
