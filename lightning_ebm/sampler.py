@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
@@ -58,6 +59,10 @@ class Sampler(nn.Module, ABC):
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
         """What to minimise so that the flow learns from a draw; None teaches nothing."""
+        return None
+
+    def picture(self) -> Figure | None:
+        """What the sampler has to show of itself now and then during training, if anything."""
         return None
 
     def follows(self, n: int) -> bool:

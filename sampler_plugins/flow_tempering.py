@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, require_share
-from lightning_ebm.tempering import Ladder, ReplicaExchange, Round, ladder_log_z, record
+from lightning_ebm.tempering import (
+    Ladder,
+    ReplicaExchange,
+    Round,
+    first_column,
+    ladder_log_z,
+    ladder_picture,
+    record,
+)
 
 DATA_SHARE = 0.2
 """What the flow learns from data, of all that it learns from, unless told otherwise."""
+SHOWN = 100
+"""Latest rounds whose swaps are kept for the picture."""
 FORGETTING = 0.02
 """Weight of a draw's age in the running age that the controller goes by."""
 
@@ -98,6 +110,7 @@ class FlowTemperingSampler(Sampler):
         self.most_rounds = most_rounds or 8 * n_rounds
         self.evaluation_rounds = evaluation_rounds
         self.age = 0.0
+        self.orders: deque[Tensor] = deque(maxlen=SHOWN)
 
     def sample(self, problem: Problem, n: int) -> Draw:
         """One draw: n columns, some rounds each, of which the states at β = 1 are given."""
@@ -117,6 +130,10 @@ class FlowTemperingSampler(Sampler):
         if not self.teaches_flow:
             return None
         return flow_likelihood_loss(problem, draw, self.data_share)
+
+    def picture(self) -> Figure:
+        """β against rejection, and how states of the first column travelled of late."""
+        return ladder_picture(self.tempering.ladder, self.orders)
 
     def follows(self, n: int) -> bool:
         """Columns are independent of each other: the states at β = 1 of each are one chain."""
@@ -146,6 +163,7 @@ class FlowTemperingSampler(Sampler):
 
     def _watch(self, rounds: list[Round]) -> None:
         """Follow the age of the states at β = 1, in rounds."""
+        self.orders.extend(first_column(one.order) for one in rounds)
         age = float(rounds[-1].ages.double().mean())
         self.age += FORGETTING * (age - self.age)
 

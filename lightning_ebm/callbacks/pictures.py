@@ -18,10 +18,11 @@ from lightning_ebm.random_state import isolated
 
 
 class Pictures(L.Callback):
-    """Draw data, model, flow and chains now and then, and when training ends.
+    """Draw data, model, flow, chains and the sampler itself now and then, and when training ends.
 
     In the plane: data, model density, flow density and chains side by side. For images: grids of
-    data, chains and flow samples. Drawing uses none of the run's randomness.
+    data, chains and flow samples. Of a sampler whatever its `picture` shows. Drawing uses none of
+    the run's randomness.
 
     Args:
         every_n_steps: steps between pictures.
@@ -69,16 +70,11 @@ class Pictures(L.Callback):
         log_dir = trainer.log_dir
         if not trainer.is_global_zero:
             return
-        figure = self._figure(trainer, pl_module)
-        if figure is None:
-            return
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_figure("pictures", figure, step)
-        if log_dir is not None:
-            folder = Path(log_dir) / "pictures"
-            folder.mkdir(parents=True, exist_ok=True)
-            figure.savefig(folder / f"step_{step:06d}.png")
+        figures = {"pictures": self._figure(trainer, pl_module)}
+        figures["sampler"] = pl_module.sampler.picture()
+        for name, figure in figures.items():
+            if figure is not None:
+                _show(trainer, log_dir, name, figure, step)
 
     @torch.no_grad()
     def _figure(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> Figure | None:
@@ -107,3 +103,14 @@ class Pictures(L.Callback):
             return to_images(x)
         low, high = self.show_range
         return ((x - low) / (high - low)).clamp(0, 1)
+
+
+def _show(trainer: L.Trainer, log_dir: str | None, name: str, figure: Figure, step: int) -> None:
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_figure(name, figure, step)
+    if log_dir is not None:
+        folder = Path(log_dir) / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        prefix = "" if name == "pictures" else f"{name}_"
+        figure.savefig(folder / f"{prefix}step_{step:06d}.png")

@@ -40,6 +40,17 @@ def test_chains_that_all_stand_still_for_long_are_said_once():
     assert "step_size" in said
 
 
+def test_chains_that_age_faster_than_they_are_renewed_are_said_once():
+    watch = ChainWatch()
+    renewed = [draw(age=150.0 + (k % 9), rounds=1.0) for k in range(120)]
+    assert said_of(watch, renewed) == []
+    (said,) = said_of(watch, [draw(age=2.0 * (150 + k), rounds=2.0) for k in range(120)])
+    assert said.startswith("the energy moves faster than chains follow")
+    assert "n_rounds" in said
+    young = [draw(age=float(k), rounds=1.0) for k in range(90)]
+    assert said_of(ChainWatch(), young) == []
+
+
 def test_samplers_that_report_nothing_are_not_judged():
     assert said_of(ChainWatch(), [draw()] * 2 * PATIENCE) == []
 
