@@ -39,7 +39,7 @@ def test_fit_test_and_predict_with_every_sampler(sampler, lightning, inside, tmp
     assert fit.returncode == 0, fit.stderr[-2000:]
     run = tmp_path / RUN
     checkpoint = run / "checkpoints" / "last.ckpt"
-    assert {p.name for p in (run / "pictures").iterdir()} == {
+    assert {p.name for p in (run / "pictures").iterdir()} >= {
         "step_000002.png",
         "step_000004.png",
     }
