@@ -3,10 +3,10 @@
     python -m benchmarks.tempering_moves CHECKPOINT [--rounds 150] [--columns 64] [--seed 0]
 
 The model is sampled by replica exchange from its base flow, in latent space, by one kernel after
-the other: step sizes and ladder adapt, then stand still, and renewals are counted: states that come
-to β = 1 for the first time since they were draws of the flow. Counted too is what renewals do not
-tell: effective draws of log w at β = 1, by its autocorrelation. Both are per 1,000 gradients of the
-states of one rung; seconds show what more rungs cost.
+the other: step sizes and ladder adapt, then stand still, and renewals are counted: states that
+come to β = 1 for the first time since they were draws of the flow. Counted too is what renewals do
+not tell: effective draws of log w at β = 1, by its autocorrelation. Both are per 1,000 gradients
+of the states of one rung; seconds show what more rungs cost.
 """
 
 from __future__ import annotations
