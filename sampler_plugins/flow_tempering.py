@@ -49,7 +49,9 @@ class FlowTemperingSampler(Sampler):
         max_rejection: rungs are added while swaps are rejected more often; null keeps n_rungs.
         n_local: local moves per round; swaps cost nothing, moves do.
         n_sweeps: sweeps of swaps per round; by default as many as there are rungs.
-        local: the local kernel; by default MALA with step sizes adapted rung by rung.
+        local: the local kernel; by default a leapfrog a move, with a momentum nine tenths of which
+            persist, and step sizes adapted rung by rung: of what was tried it renews chains
+            fastest (`benchmarks/tempering_moves.py`).
         latent: whether chains move in the flow's latent space, else in that of the data, where
             steps are shorter.
         adaptive: whether the flow learns from the draws; if not it stays as it was fitted to data.
@@ -97,7 +99,7 @@ class FlowTemperingSampler(Sampler):
                 f"data_share is {data_share}, but adaptive is false, so that the flow learns "
                 "nothing: leave out one of them"
             )
-        kernel = local or GeneralisedHMC(0.05, persistence=0.0, target_acceptance=0.6)
+        kernel = local or GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03)
         self.tempering = ReplicaExchange(Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps)
         self.exact = kernel.exact
         self.teaches_flow = adaptive

@@ -23,8 +23,9 @@ from lightning_ebm.kernels import MALA
 from lightning_ebm.problem import Flow, Problem, Tilt
 from lightning_ebm.tempering import LadderRecord
 
-ENOUGH_DRAWS = 400
-"""Effective draws of the flow from which on the model needs no ladder to be known."""
+ENOUGH_DRAWS, ENOUGH_OF_ALL = 400, 0.1
+"""Effective draws of the flow, and their share of all, from which on a model that has a flow needs
+no ladder to be known."""
 N_PILOT, WORTHY, DOUBLINGS = 128, 0.3, 2
 """Paths from the flow that tell whether there are steps enough, the effective share of them that
 does, and how often the steps may be doubled."""
@@ -94,7 +95,7 @@ class Evidence:
     annealing_chains: int = 256
     log_z: float | None = None
     model_weights: tuple[Tensor, Tensor] | None = None
-    ladder_rounds: int = 400
+    ladder_rounds: int = 0
     climbed: LadderRecord | None = None
     search_steps: int = 1000
     sandwich: Sandwich | None = None
@@ -137,8 +138,12 @@ class Evidence:
 
     @property
     def flow_tells(self) -> bool:
-        """Whether these are enough to know the model by, or half of all that were drawn."""
-        return self.worth_of_flow >= min(ENOUGH_DRAWS, len(self.weighted.x) / 2)
+        """Whether these are enough to know the model by: in number, and as a share of all drawn.
+
+        Where few of many draws carry all weight, what they say rests on a heavy tail.
+        """
+        drawn = len(self.weighted.x)
+        return self.worth_of_flow >= min(max(ENOUGH_DRAWS, ENOUGH_OF_ALL * drawn), drawn / 2)
 
     @cached_property
     def ladder(self) -> LadderRecord | None:

@@ -32,7 +32,7 @@ def climb(problem: Problem, n: int, n_rounds: int) -> LadderRecord:
     space = problem.pullback()
     exchange = ReplicaExchange(
         Ladder(6, MAX_REJECTION, rate=0.2, every=5),
-        GeneralisedHMC(0.05, persistence=0.0, target_acceptance=0.6),
+        GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03),
     )
     exchange.train()
     for _ in range(max(1, n_rounds // 4)):

@@ -16,6 +16,7 @@ from lightning_ebm.problem import Tilt
 from lightning_ebm.tempering import ladder_log_z
 
 D = 10
+SETTINGS = {"search_steps": 20, "annealing_steps": 40, "n_weighted": 3000, "ladder_rounds": 500}
 
 
 def hard(scale: float = 2.0, centre: float = 0.0) -> tuple[Problem, GaussianMixture]:
@@ -65,7 +66,7 @@ def evidence(hardness: tuple[float, ...] = (), **settings) -> Evidence:
         flow=problem.flow,
         labelled=Labelled(known),
         followed=True,
-        **({"search_steps": 20, "annealing_steps": 40, "n_weighted": 3000} | settings),
+        **(SETTINGS | settings),
     )
 
 
