@@ -17,6 +17,7 @@ from lightning_ebm.registry import find
 from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import FromFlow, Persistent
 
+LADDER_ROUNDS = 200
 N_CHAINS = 512
 N_DRAWS = 20
 SLACK = 0.02
@@ -74,6 +75,7 @@ def judge(case: Case) -> Outcome:
         evaluations=evaluations.densities,
         followed=sampler.follows(N_CHAINS),
         flow=case.parts.flow,
+        ladder_rounds=LADDER_ROUNDS,
     )
     figures = assess(evidence, [Likelihood(), ChainConvergence()])
     log_z, low, high = _interval(figures)

@@ -158,7 +158,7 @@ class Evidence:
             return self.climbed
         if self.flow_tells:
             return None
-        return climb(self._with_its_flow, N_COLUMNS, self.ladder_rounds)
+        return climb(self._space, N_COLUMNS, self.ladder_rounds)
 
     @cached_property
     def annealing_from_flow(self) -> Annealing:
@@ -174,7 +174,7 @@ class Evidence:
         return path
 
     def _annealing_from_flow(self, n_steps: int) -> Annealing:
-        space = self._with_its_flow.pullback()
+        space = self._space
         ladder = self.ladder.betas.numpy()
         even = numpy.linspace(0, len(ladder) - 1, max(1, n_steps) + 1)
         betas = torch.from_numpy(numpy.interp(even, range(len(ladder)), ladder))
@@ -182,8 +182,10 @@ class Evidence:
         return Annealing(space, space.proposal, kernel=kernel, betas=betas).tune()
 
     @property
-    def _with_its_flow(self) -> Problem:
-        return replace(self.problem, flow=self.flow, proposal=self.flow)
+    def _space(self) -> Problem:
+        """The problem that is tempered: in latent space, or in that of a flow that is no map."""
+        problem = replace(self.problem, flow=self.flow, proposal=self.flow)
+        return problem.pullback() if hasattr(self.flow, "base") else problem
 
     def log_weights(self, x: Tensor, log_q: Tensor | None = None) -> Tensor:
         """Log p̃(x)/q(x) `(n,)`, q the flow; the tilt alone where the model tilts this very flow.

@@ -16,20 +16,19 @@ CHUNK = 10
 """Rounds for which fresh draws of the flow are evaluated at once, and of which states are kept."""
 
 
-def climb(problem: Problem, n: int, n_rounds: int) -> LadderRecord:
-    """Temper from a problem's flow to it, in latent space: adapt first, then run as one kernel.
+def climb(space: Problem, n: int, n_rounds: int) -> LadderRecord:
+    """Temper from a problem's proposal to it: adapt first, then run as one kernel.
 
     Rungs and step sizes are adapted over a quarter of all rounds; then all stands still, a quarter
     more is left to forget that, and the other half is what counts.
 
     Args:
-        problem: the model, with its flow.
+        space: the model, best pulled back to the latent space of a flow.
         n: columns.
         n_rounds: rounds altogether.
 
     Source: Syed et al. 2022, algorithm 4, with one stretch that adapts.
     """
-    space = problem.pullback()
     exchange = ReplicaExchange(
         Ladder(6, MAX_REJECTION, rate=0.2, every=5),
         GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03),

@@ -122,7 +122,7 @@ def test_it_is_run_only_where_asked_for(settings, climbs):
 def test_too_short_a_ladder_is_not_trusted():
     torch.manual_seed(4)
     problem, _ = hard()
-    record = climb(problem, 2, 8)
+    record = climb(problem.pullback(), 2, 8)
     assert any("states came" in doubt for doubt in ladder_sandwich(record).doubts)
 
 
@@ -133,7 +133,7 @@ def test_weights_by_all_rungs_cover():
     problem, _ = hard()
     hits, near = 0, 0
     for _ in range(60):
-        record = climb(problem, 24, 80)
+        record = climb(problem.pullback(), 24, 80)
         log_ratios = ladder_log_z(record.log_weights, record.betas).log_ratios
         members = torch.stack([record.states[..., 0] > 0, record.states[..., 0] < 0], -1).double()
         weights, errors = weights_by_all_rungs(record, log_ratios, members)
