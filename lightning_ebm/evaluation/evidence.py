@@ -149,14 +149,12 @@ class Evidence:
     def ladder(self) -> LadderRecord | None:
         """Replica exchange from the flow to the model: the sampler's own, else one run for this.
 
-        None without a flow, and during training; and where there is none yet and the flow's own
+        None without a flow; and where there is none yet, during training, or if the flow's own
         draws tell enough.
         """
-        if self.flow is None or self.during_fit:
-            return None
-        if self.climbed is not None or self.ladder_rounds == 0:
+        if self.flow is None or self.climbed is not None:
             return self.climbed
-        if self.flow_tells:
+        if self.during_fit or self.ladder_rounds == 0 or self.flow_tells:
             return None
         return climb(self._space, N_COLUMNS, self.ladder_rounds)
 

@@ -62,6 +62,20 @@ def fresh_draws(
     return FreshChains(draws, problem.evaluations)
 
 
+def followed_on(sampler: Sampler, problem: Problem, n: int) -> Draw:
+    """One draw by the sampler's present chains, with all that adapts still; they stay as they are.
+
+    A few rounds of a ladder on an energy near that of training tell its log Z.
+    """
+    kept, training = copy.deepcopy(sampler.state_dict()), sampler.training
+    try:
+        sampler.eval()
+        return sampler(problem, n)
+    finally:
+        sampler.load_state_dict(kept)
+        sampler.train(training)
+
+
 def climbed_by(draws: list[Draw]) -> LadderRecord | None:
     """What the rungs of a sampler that tempers did in the second half of its draws."""
     records = [draw.ladder for draw in draws[len(draws) // 2 :]]

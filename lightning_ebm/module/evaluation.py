@@ -11,13 +11,19 @@ from torch.utils.data import DataLoader
 
 from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence
-from lightning_ebm.evaluation.fresh_chains import FreshChains, climbed_by, fresh_draws
+from lightning_ebm.evaluation.fresh_chains import (
+    FreshChains,
+    climbed_by,
+    followed_on,
+    fresh_draws,
+)
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures
 from lightning_ebm.kernels import average
 from lightning_ebm.problem import Evaluations
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.sampler import Draw
+from lightning_ebm.tempering import LadderRecord
 
 
 class EvaluationHooks:
@@ -114,8 +120,10 @@ class EvaluationHooks:
         within_fit = self._within_fit()
         if within_fit:
             draws, evaluations = [self.latest_draw], Evaluations()
+            climbed = self._climbed_on(len(self.latest_draw.x))
         else:
             draws, evaluations = self.fresh_draws(self.n_samples, data)
+            climbed = climbed_by(draws)
         learned = self.flow is not None and self.sampler.uses_flow
         module = self.trainer.datamodule
         problem = self.problem(None, self.evaluated_energy)
@@ -135,9 +143,16 @@ class EvaluationHooks:
             n_weighted=max(1, self.log_z_draws // (10 if within_fit else 1)),
             annealing_steps=self.annealing_steps,
             ladder_rounds=self.ladder_rounds,
-            climbed=None if within_fit else climbed_by(draws),
+            climbed=climbed,
             search_steps=self.search_steps // (10 if within_fit else 1),
         )
+
+    def _climbed_on(self, n: int) -> LadderRecord | None:
+        """Of a sampler that tempers, some rounds from where training's chains are."""
+        if "log_z" not in self.latest_draw.info:
+            return None
+        problem = self.problem(None, self.evaluated_energy)
+        return followed_on(self.sampler, problem, n).ladder
 
     def _within_fit(self) -> bool:
         return self.trainer.state.fn == TrainerFn.FITTING

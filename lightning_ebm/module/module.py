@@ -232,6 +232,12 @@ class EBMLightningModule(
             } | {f"sampler/{key}": value for key, value in draw.info.items()}
             if flow_loss is not None:
                 scalars["loss/flow"] = flow_loss
+            if self.base_flow is not None and "log_z" in draw.info:
+                # Of this batch, by log Z of this very draw: neither lags behind the energy.
+                gain = -energy_data / self.temperature - draw.info["log_z"]
+                error = draw.info["log_z_standard_error"].square() + gain.var() / len(gain)
+                scalars["likelihood/over_flow"] = gain.mean()
+                scalars["likelihood/over_flow_standard_error"] = error.sqrt()
             self.log_dict({k: v.detach().float() for k, v in scalars.items()}, sync_dist=True)
         return total
 

@@ -91,6 +91,9 @@ def _with_flow(evidence: Evidence) -> Sandwich:
 
 
 def _by_ladder(evidence: Evidence) -> Sandwich:
+    if evidence.during_fit:
+        # A few rounds of training's own chains: a figure to watch, without what questions it.
+        return ladder_sandwich(evidence.ladder)
     path, n = evidence.annealing_from_flow, evidence.annealing_chains
 
     def backward(x: Tensor) -> Tensor:
