@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 SCRIPT = """
@@ -21,7 +22,7 @@ folder, epochs, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 L.seed_everything(3)
 module = EBMLightningModule(
     energy=MLP([2], hidden=[16]), flow=RealNVP([2], n_layers=2, hidden=8),
-    sampler=find("flow_mcmc")(), flow_pretraining=2, flow_updates=2,
+    sampler=find(sys.argv[4])(), flow_pretraining=2, flow_updates=2,
     gradient_penalty=0.1,
     energy_optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
 )
@@ -40,9 +41,12 @@ trainer = L.Trainer(
 )
 data = KnownDensity(TwoModes(), train_size=320, batch_size=32)
 trainer.fit(module, datamodule=data, ckpt_path=checkpoint if checkpoint != "none" else None)
+banks = [getattr(part, "bank", None) for part in module.sampler.modules()]
+(bank,) = [bank for bank in banks if bank is not None]
+bank = bank["x"].flatten(0, 1) if isinstance(bank, dict) else bank
 state = {
     "weights": {k: v for k, v in module.state_dict().items() if torch.is_tensor(v)},
-    "chains": module.sampler.start.bank,
+    "chains": bank,
     "gradients": gradients.latest,
 }
 torch.save(state, f"{folder}/epochs{epochs}_rank{trainer.global_rank}.pt")
@@ -65,10 +69,11 @@ def load(folder: Path, epochs: int) -> list[dict]:
     return [torch.load(folder / f"epochs{epochs}_rank{rank}.pt") for rank in (0, 1)]
 
 
-def test_two_processes_train_one_model_with_their_own_chains_and_resume(tmp_path):
+@pytest.mark.parametrize("sampler", ["flow_mcmc", "flow_tempering"])
+def test_two_processes_train_one_model_with_their_own_chains_and_resume(sampler, tmp_path):
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    run(script, tmp_path, 4, "none")
+    run(script, tmp_path, 4, "none", sampler)
     first, second = load(tmp_path, 4)
     for key, value in first["weights"].items():
         assert torch.equal(value, second["weights"][key]), key
@@ -77,8 +82,8 @@ def test_two_processes_train_one_model_with_their_own_chains_and_resume(tmp_path
     assert not torch.isin(first["chains"][:, 0], second["chains"][:, 0]).any()
 
     (tmp_path / "stopped").mkdir()
-    run(script, tmp_path / "stopped", 2, "none")
-    run(script, tmp_path / "stopped", 4, tmp_path / "stopped" / "epochs2.ckpt")
+    run(script, tmp_path / "stopped", 2, "none", sampler)
+    run(script, tmp_path / "stopped", 4, tmp_path / "stopped" / "epochs2.ckpt", sampler)
     for straight, resumed in zip(load(tmp_path, 4), load(tmp_path / "stopped", 4), strict=True):
         assert torch.equal(straight["chains"], resumed["chains"])
         for key, value in straight["weights"].items():

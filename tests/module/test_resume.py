@@ -3,6 +3,7 @@
 import lightning as L
 import pytest
 import torch
+from torch.utils._pytree import keystr, tree_flatten_with_path
 
 from lightning_ebm import EBMLightningModule
 from lightning_ebm.callbacks import ModeWeights, Pictures
@@ -15,10 +16,10 @@ SETTINGS = {
 
 
 def everything(module: EBMLightningModule) -> dict[str, torch.Tensor]:
-    """Weights, moving average and chains, by name."""
+    """Weights, moving average, chains and all else that a sampler keeps, by name."""
     state = {k: v for k, v in module.state_dict().items() if isinstance(v, torch.Tensor)}
-    chains = module.sampler.start.state_dict().get("_extra_state", {}).get("bank")
-    return state if chains is None else state | {"chains": chains}
+    kept, _ = tree_flatten_with_path(module.sampler.state_dict())
+    return state | {keystr(path): torch.as_tensor(v) for path, v in kept if v is not None}
 
 
 def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
@@ -27,7 +28,10 @@ def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]
     assert different == []
 
 
-@pytest.mark.parametrize("sampler", ["ula", "mala", "hmc", "flow_mcmc", "coopflow", "nt_ebm"])
+SAMPLERS = ["ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_resumed_is_never_stopped_bit_for_bit(
     sampler, small_module, small_data, small_trainer, tmp_path
 ):
