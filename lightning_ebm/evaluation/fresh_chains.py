@@ -21,6 +21,8 @@ AGREED = 1.02
 """R-hat below which chains need not run longer; beyond 1.05 they are not trusted."""
 HOPELESS = 2.0
 """R-hat above which running on for as long again would not help."""
+RENEWED_OFTEN = 8.0
+"""Renewals of a chain of a sampler that tempers, from which on it need not run longer."""
 DOUBLINGS = 4
 """How often a run may be continued for as long again."""
 
@@ -43,8 +45,9 @@ def fresh_draws(
 
     Chains that persist begin as draws of the flow where the sampler uses one: a flow is closer to
     the model than noise is. While R-hat of the energy over the second half of the draws (or of a
-    membership, if one is given) tells that they are on the way but not there, as many draws are
-    added, at most four times.
+    membership, if one is given) tells that they are on the way but not there, or chains of a
+    sampler that tempers were not renewed from the flow a few times each, as many draws are added,
+    at most four times.
 
     Args:
         sampler: its chains, step sizes and mode are put back afterwards.
@@ -56,10 +59,18 @@ def fresh_draws(
     with _begun_anew(sampler, problem):
         draws = [sampler(problem, n) for _ in range(n_draws)]
         for _ in range(DOUBLINGS if sampler.follows(n) else 0):
-            if not AGREED < disagreement(problem, draws, membership) < HOPELESS:
+            apart = disagreement(problem, draws, membership)
+            if not (apart > AGREED or _seldom_renewed(draws)) or apart > HOPELESS:
                 break
             draws += [sampler(problem, n) for _ in range(len(draws))]
     return FreshChains(draws, problem.evaluations)
+
+
+def _seldom_renewed(draws: list[Draw]) -> bool:
+    records = [draw.ladder for draw in draws[len(draws) // 2 :]]
+    if any(one is None for one in records):
+        return False
+    return sum(one.renewals_per_column for one in records) < RENEWED_OFTEN
 
 
 def followed_on(sampler: Sampler, problem: Problem, n: int) -> Draw:

@@ -9,9 +9,18 @@ from torch import Tensor
 
 from lightning_ebm.kernels import GeneralisedHMC
 from lightning_ebm.problem import Problem
-from lightning_ebm.tempering import Ladder, LadderRecord, ReplicaExchange, merged, record
+from lightning_ebm.tempering import (
+    Ladder,
+    LadderRecord,
+    ReplicaExchange,
+    ladder_log_z,
+    merged,
+    record,
+)
 
 MAX_REJECTION = 0.4
+N_PARTS = 16
+"""Groups of columns that a jackknife leaves out in turn."""
 CHUNK = 10
 """Rounds for which fresh draws of the flow are evaluated at once, and of which states are kept."""
 
@@ -56,19 +65,16 @@ def _parts(n_rounds: int) -> list[int]:
     return [CHUNK] * whole + [rest] * (rest > 0)
 
 
-def weights_by_all_rungs(
-    ladder: LadderRecord, log_ratios: Tensor, members: Tensor
-) -> tuple[Tensor, Tensor]:
+def weights_by_all_rungs(ladder: LadderRecord, members: Tensor) -> tuple[Tensor, Tensor]:
     """Weights of groups in the model by the states of all rungs, with standard errors.
 
     MBAR: with f_j = log Z_j, the states of all rungs together are draws of the mixture of all
     π_j, and a state's weight in the model is ∝ exp(V) / Σ_j exp(β_j V - f_j). Hot rungs, which
-    cross between groups at every round, have a say as far as they reach the model. Errors are
-    between columns.
+    cross between groups at every round, have a say as far as they reach the model. Errors are a
+    jackknife over groups of columns, each of which finds its own f.
 
     Args:
-        ladder: gives V of the states.
-        log_ratios: log(Z_{k+1}/Z_k), `(K-1,)`.
+        ladder: gives V of the states, and the log Z_j.
         members: how far each state belongs to each group, `(m, K, n, groups)`.
 
     Returns:
@@ -76,25 +82,26 @@ def weights_by_all_rungs(
 
     Source: Shirts and Chodera 2008, J. Chem. Phys. 129, eq. 11 and 12.
     """
-    v = ladder.state_weights.double()
+    n = members.shape[2]
+    everyone = torch.arange(n, device=members.device)
+    weights = _by_all_rungs(ladder, members, everyone)
+    parts = everyone.tensor_split(min(n, N_PARTS))
+    without = [
+        _by_all_rungs(ladder, members, everyone[~torch.isin(everyone, part)])
+        for part in (parts if n > 1 else [])
+    ]
+    if not without:
+        return weights, torch.full_like(weights, math.nan)
+    left_out, g = torch.stack(without), len(without)
+    errors = ((g - 1) / g * (left_out - left_out.mean(0)).square().sum(0)).sqrt()
+    return weights, errors
+
+
+def _by_all_rungs(ladder: LadderRecord, members: Tensor, columns: Tensor) -> Tensor:
+    v = ladder.state_weights[..., columns].double()
     betas = ladder.betas.to(v)
+    log_ratios = ladder_log_z(ladder.log_weights[..., columns], betas).log_ratios
     log_z = torch.cat([v.new_zeros(1), log_ratios.to(v).cumsum(0)])
     mixture = (betas[:, None, None, None] * v - log_z[:, None, None, None]).logsumexp(0)
-    log_weights = v - mixture
-    weights = (log_weights - log_weights.max()).exp().nan_to_num(0.0)
-    whole = weights.sum((0, 1))
-    parts = torch.einsum("mkn,mknc->nc", weights, members.to(v))
-    shares = parts.sum(0) / whole.sum()
-    n = len(whole)
-    offsets = (parts - whole[:, None] * shares).square().sum(0)
-    return shares, (offsets * n / max(n - 1, 1)).sqrt() / whole.sum()
-
-
-def distances_of_halves(members: Tensor) -> Tensor:
-    """Total variation between the group weights at β = 1 of a run's two halves, a number.
-
-    Args:
-        members: memberships of the states of all rungs, `(m, K, n, groups)`.
-    """
-    first, second = members[:, -1].double().chunk(2)
-    return (first.mean((0, 1)) - second.mean((0, 1))).abs().sum() / 2
+    weights = (v - mixture).flatten().softmax(0).nan_to_num(0.0)
+    return weights @ members[:, :, columns].to(v).flatten(0, 2)

@@ -86,7 +86,9 @@ def look_for_unseen_mass(
     trails = look_around(problem, starts, n_steps)
     # What is begun as noise and still climbs has not come to where the model is.
     noise = torch.tensor([name == "noise" for name in trails.origins], device=draws.device)
-    found = shares(_some(trails.points, snapshots)).masked_fill(noise & ~trails.settled, 0.0)
+    heard = ~noise | trails.settled
+    found = torch.zeros(len(noise), dtype=torch.float64, device=draws.device)
+    found[heard] = shares(_some(trails.points[:, heard], snapshots))
     # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
     suspects = (found > SUSPECT).nonzero()[:, 0]
     for rows in suspects.split(BATCH) if len(suspects) else ():

@@ -59,6 +59,11 @@ class LadderRecord:
         return int(self.arrivals.sum())
 
     @property
+    def renewals_per_column(self) -> float:
+        """How often the state at β = 1 of a column was renewed, on average."""
+        return self.renewals / self.arrivals.shape[1]
+
+    @property
     def correlations(self) -> Tensor:
         """Of V before and after the local moves, at each rung above the lowest, `(K-1,)`.
 

@@ -13,7 +13,6 @@ from lightning_ebm.evaluation.ladder import climb, weights_by_all_rungs
 from lightning_ebm.evaluation.log_z import ladder_sandwich
 from lightning_ebm.evaluation.measures import LadderConduct, Likelihood, SampledClassWeights
 from lightning_ebm.problem import Tilt
-from lightning_ebm.tempering import ladder_log_z
 
 D = 10
 SETTINGS = {"search_steps": 20, "annealing_steps": 40, "n_weighted": 3000, "ladder_rounds": 500}
@@ -27,7 +26,7 @@ def hard(scale: float = 2.0, centre: float = 0.0) -> tuple[Problem, GaussianMixt
     known = GaussianMixture(
         [0.3, 0.7],
         [[2.0] * 2 + [0.0] * (D - 2), [-2.0] * 2 + [0.0] * (D - 2)],
-        [(0.4 * torch.eye(D)).tolist()] * 2,
+        [(0.5 * torch.eye(D)).tolist()] * 2,
     )
     flow = RealNVP([D], n_layers=1, hidden=4).double()
     flow.scale.fill_(scale)
@@ -127,16 +126,16 @@ def test_too_short_a_ladder_is_not_trusted():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_weights_by_all_rungs_cover():
     """Of 60 repetitions at least 51 intervals of two errors hold .3, and 60 of four do."""
     torch.manual_seed(5)
     problem, _ = hard()
     hits, near = 0, 0
     for _ in range(60):
-        record = climb(problem.pullback(), 24, 80)
-        log_ratios = ladder_log_z(record.log_weights, record.betas).log_ratios
+        record = climb(problem.pullback(), 24, 480)
         members = torch.stack([record.states[..., 0] > 0, record.states[..., 0] < 0], -1).double()
-        weights, errors = weights_by_all_rungs(record, log_ratios, members)
+        weights, errors = weights_by_all_rungs(record, members)
         off = abs(float(weights[0]) - 0.3) / float(errors[0])
         hits, near = hits + (off < 2), near + (off < 4)
         assert math.isclose(float(weights.sum()), 1.0, rel_tol=1e-9)

@@ -11,7 +11,6 @@ from torch import Tensor
 from lightning_ebm import Problem
 from lightning_ebm.evaluation.ladder import climb, weights_by_all_rungs
 from lightning_ebm.evaluation.log_z import ladder_sandwich
-from lightning_ebm.tempering import ladder_log_z
 
 SHAPE = (1, 28, 28)
 
@@ -44,6 +43,7 @@ class Blobs:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_log_z_and_weights_are_held_in_784_dimensions():
     """Of 100 repetitions at least 90 intervals of each hold the truth, and they are narrow.
 
@@ -63,8 +63,7 @@ def test_log_z_and_weights_are_held_in_784_dimensions():
         widths.append(high - low)
         states = record.states
         members = model.parts(states.flatten(0, 2)).softmax(1).view(*states.shape[:3], 2)
-        log_ratios = ladder_log_z(record.log_weights, record.betas).log_ratios
-        weights, errors = weights_by_all_rungs(record, log_ratios, members)
+        weights, errors = weights_by_all_rungs(record, members)
         hits_weight += abs(float(weights[0]) - 0.3) <= 2 * float(errors[0])
     assert hits_log_z >= 90
     assert hits_weight >= 90

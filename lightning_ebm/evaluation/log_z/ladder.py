@@ -8,6 +8,8 @@ from lightning_ebm.evaluation.log_z.estimate import Estimate
 from lightning_ebm.evaluation.log_z.sandwich import FEW_DRAWS, TOLERANCE, Sandwich
 from lightning_ebm.tempering import LadderRecord, ladder_log_z
 
+RENEWED = 5.0
+"""Renewals of a chain, on average over columns, below which it may still tell where it began."""
 APART = 4.0
 """Standard errors by which two estimates of one number do not differ."""
 
@@ -39,6 +41,11 @@ def _doubts(
     doubts = []
     if ladder.renewals < FEW_DRAWS:
         doubts.append(f"only {ladder.renewals} states came from the flow to the model")
+    elif ladder.renewals_per_column < RENEWED:
+        doubts.append(
+            f"chains were renewed from the flow {ladder.renewals_per_column:.1f} times each, too "
+            "seldom to have forgotten where they began"
+        )
     if not 2 * between.standard_error <= TOLERANCE:
         doubts.append(f"the standard error of the bridges is {between.standard_error:.3f}")
     gap = upper.value - lower.value

@@ -21,7 +21,6 @@ from lightning_ebm.evaluation.measures.weight_agreement import (
 )
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights, Weights
-from lightning_ebm.tempering import ladder_log_z
 
 
 class SampledModeWeights(Measure):
@@ -130,8 +129,7 @@ def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> Mode
         return ModelWeights(*weighted_mode_weights(log_weights, members), worth)
     states = ladder.states
     groups = metric.membership(states.flatten(0, 2)).view(*states.shape[:3], -1)
-    log_ratios = ladder_log_z(ladder.log_weights, ladder.betas).log_ratios
-    weights, errors = weights_by_all_rungs(ladder, log_ratios, groups)
+    weights, errors = weights_by_all_rungs(ladder, groups)
     metric.reset()
     metric.update(states[:, -1])
     counted = metric.compute()
