@@ -40,8 +40,9 @@ class FlowTemperingSampler(Sampler):
     what the energy adds to its flow, this climbs it by steps: it goes on mixing where
     `flow_mcmc` falls apart.
 
-    Exact for a flow that stands still. One that learns moves the latent space: states are kept in
-    data space, and each draw is exact for the flow that it began with.
+    Exact for a flow that stands still. One that learns moves the latent space, and with it the
+    laws of the rungs between flow and model: states are kept in data space, where those at β = 1
+    remain the model's, while those between must find their new laws.
 
     Args:
         n_rounds: rounds per draw, each of local moves on every rung and of swaps.
