@@ -43,6 +43,7 @@ def small_module() -> Callable[..., EBMLightningModule]:
             "evaluation_draws": 2,
             "log_z_draws": 64,
             "annealing_steps": 1,
+            "ladder_rounds": 8,
         } | settings
         return EBMLightningModule(**settings)
 

@@ -21,6 +21,7 @@ SMALL = [
     "--model.evaluation_draws=2",
     "--model.log_z_draws=64",
     "--model.annealing_steps=1",
+    "--model.ladder_rounds=8",
     "--pictures.every_n_steps=2",
 ]
 RUN = Path("lightning_logs/version_0")
