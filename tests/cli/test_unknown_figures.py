@@ -19,6 +19,7 @@ SMALL = [
     "--model.n_samples=64",
     "--model.evaluation_draws=8",
     "--model.annealing_steps=1",
+    "--model.ladder_rounds=8",
     "--pictures.every_n_steps=1000",
 ]
 

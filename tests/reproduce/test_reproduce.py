@@ -18,6 +18,7 @@ from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, known_run
 
 SMALL = {
     "model.flow_pretraining": 2,
+    "model.ladder_rounds": 8,
     "model.n_samples": 8,
     "model.evaluation_draws": 2,
     "model.log_z_draws": 100,
