@@ -19,6 +19,9 @@ from lightning_ebm.starts import Bank, FromData, Persistent, Start
 from lightning_ebm.tempering import LadderRecord
 from lightning_ebm.zero_density import begin_chains, conduct
 
+DATA_SHARE = 0.2
+"""What a flow that learns from chains learns from data, of all, unless told otherwise."""
+
 
 class Draw(NamedTuple):
     """What a sampler drew: points `x (n, *event)` in data space, and what happened on the way.
@@ -159,3 +162,21 @@ def require_share(data_share: float) -> float:
     if not 0 <= data_share <= 1:
         raise SettingError(f"data_share is {data_share}: a share lies between 0 and 1")
     return data_share
+
+
+def share_of_data(data_share: float | None, *, learns: bool) -> float:
+    """The share of data in what a flow learns from: as asked, else .2 if it learns at all.
+
+    With none it forgets a rare mode that all chains have left, and never proposes it again.
+
+    Raises:
+        SettingError: if it is out of its range, or there is one and the flow learns nothing.
+    """
+    if data_share and not learns:
+        raise SettingError(
+            f"data_share is {data_share}, but adaptive is false, so that the flow learns nothing: "
+            "leave out one of them"
+        )
+    if data_share is None:
+        data_share = DATA_SHARE if learns else 0.0
+    return require_share(data_share)

@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import (
     IMH,
     ISIR,
@@ -13,11 +12,8 @@ from lightning_ebm.kernels import (
     Kernel,
 )
 from lightning_ebm.problem import Problem
-from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, require_share
+from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, share_of_data
 from lightning_ebm.starts import Persistent, Start
-
-DATA_SHARE = 0.2
-"""What the flow learns from data, of all that it learns from, unless told otherwise."""
 
 
 class FlowMCMCSampler(MCMC):
@@ -66,18 +62,11 @@ class FlowMCMCSampler(MCMC):
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float | None = None,
     ) -> None:
-        if data_share and not adaptive:
-            raise SettingError(
-                f"data_share is {data_share}, but adaptive is false, so that the flow learns "
-                "nothing: leave out one of them"
-            )
-        if data_share is None:
-            data_share = DATA_SHARE if adaptive else 0.0
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
         self.teaches_flow = adaptive
-        self.data_share = require_share(data_share)
+        self.data_share = share_of_data(data_share, learns=adaptive)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor | None:
         """Maximum likelihood of the flow on the chains' states, and on data for a part."""

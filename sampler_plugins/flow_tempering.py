@@ -12,7 +12,7 @@ from torch import Tensor
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
 from lightning_ebm.problem import Problem
-from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, require_share
+from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, share_of_data
 from lightning_ebm.tempering import (
     Ladder,
     ReplicaExchange,
@@ -23,8 +23,6 @@ from lightning_ebm.tempering import (
     record,
 )
 
-DATA_SHARE = 0.2
-"""What the flow learns from data, of all that it learns from, unless told otherwise."""
 SHOWN = 100
 """Latest rounds whose swaps are kept for the picture."""
 FORGETTING = 0.02
@@ -95,18 +93,11 @@ class FlowTemperingSampler(Sampler):
             )
         if max_age is not None and not max_age > 0:
             raise SettingError(f"max_age is {max_age}: it must be positive, or null for no bound")
-        if data_share and not adaptive:
-            raise SettingError(
-                f"data_share is {data_share}, but adaptive is false, so that the flow learns "
-                "nothing: leave out one of them"
-            )
         kernel = local or GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03)
         self.tempering = ReplicaExchange(Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps)
         self.exact = kernel.exact
         self.teaches_flow = adaptive
-        if data_share is None:
-            data_share = DATA_SHARE if adaptive else 0.0
-        self.data_share = require_share(data_share)
+        self.data_share = share_of_data(data_share, learns=adaptive)
         self.latent = latent
         self.n_rounds = n_rounds
         self.max_age = max_age
