@@ -183,7 +183,7 @@ class Evidence:
     def _space(self) -> Problem:
         """The problem that is tempered: in latent space, or in that of a flow that is no map."""
         problem = replace(self.problem, flow=self.flow, proposal=self.flow)
-        return problem.pullback() if hasattr(self.flow, "base") else problem
+        return problem.pullback() if hasattr(self.flow, "latent_shape") else problem
 
     def log_weights(self, x: Tensor, log_q: Tensor | None = None) -> Tensor:
         """Log p̃(x)/q(x) `(n,)`, q the flow; the tilt alone where the model tilts this very flow.
