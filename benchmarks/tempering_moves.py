@@ -50,6 +50,7 @@ CASES = [
 
 
 def main() -> None:
+    """Print a row per local move."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint")
     parser.add_argument("--rounds", type=int, default=150)

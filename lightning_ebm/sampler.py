@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
@@ -17,6 +16,9 @@ from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.starts import Bank, FromData, Persistent, Start
 from lightning_ebm.tempering import LadderRecord
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 from lightning_ebm.zero_density import begin_chains, conduct
 
 DATA_SHARE = 0.2

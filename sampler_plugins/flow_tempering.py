@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import TYPE_CHECKING
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from lightning_ebm.errors import SettingError
@@ -17,11 +17,12 @@ from lightning_ebm.tempering import (
     Ladder,
     ReplicaExchange,
     Round,
-    first_column,
     ladder_log_z,
-    ladder_picture,
     record,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 100
 """Latest rounds whose swaps are kept for the picture."""
@@ -127,6 +128,8 @@ class FlowTemperingSampler(Sampler):
 
     def picture(self) -> Figure:
         """β against rejection, and how states of the first column travelled of late."""
+        from lightning_ebm.tempering.picture import ladder_picture
+
         return ladder_picture(self.tempering.ladder, self.orders)
 
     def follows(self, n: int) -> bool:
@@ -157,7 +160,7 @@ class FlowTemperingSampler(Sampler):
 
     def _watch(self, rounds: list[Round]) -> None:
         """Follow the age of the states at β = 1, in rounds."""
-        self.orders.extend(first_column(one.order) for one in rounds)
+        self.orders.extend(one.order[:, 0].cpu() for one in rounds)
         age = float(rounds[-1].ages.double().mean())
         self.age += FORGETTING * (age - self.age)
 

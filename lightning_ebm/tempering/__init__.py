@@ -4,7 +4,6 @@ from lightning_ebm.tempering.exchange import Exchange, exchange
 from lightning_ebm.tempering.ladder import Ladder
 from lightning_ebm.tempering.ladder_log_z import LadderLogZ, ladder_log_z
 from lightning_ebm.tempering.path import GeometricPath, Rungs, on_path
-from lightning_ebm.tempering.picture import first_column, ladder_picture
 from lightning_ebm.tempering.record import LadderRecord, merged, record
 from lightning_ebm.tempering.replica_exchange import ReplicaExchange, Round
 from lightning_ebm.tempering.replicas import Replicas
@@ -20,9 +19,7 @@ __all__ = [
     "Round",
     "Rungs",
     "exchange",
-    "first_column",
     "ladder_log_z",
-    "ladder_picture",
     "merged",
     "on_path",
     "record",

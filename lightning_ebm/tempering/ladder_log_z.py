@@ -74,7 +74,7 @@ def _log_means(values: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (values - mean[:, None]).exp().mean(0) - 1
 
 
-def _roots(forward: Tensor, backward: Tensor, n_halvings: int = 60) -> Tensor:
+def _roots(forward: Tensor, backward: Tensor, n_halvings: int = 32) -> Tensor:
     """Roots by bisection: the difference of the two means falls in log r."""
     ends = torch.cat([forward, backward], dim=2).transpose(0, 1).flatten(1)
     finite = torch.where(ends.isfinite(), ends, ends.new_zeros(()))

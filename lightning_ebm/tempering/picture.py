@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -67,8 +66,3 @@ def paths_of(orders: Sequence[Tensor]) -> list[tuple[list[int], list[int]]]:
             paths[state][0].append(t + 1)
             paths[state][1].append(k)
     return paths
-
-
-def first_column(order: Tensor) -> Tensor:
-    """Where the states of the first column came from, `(K, n)` to `(K,)`, off the device."""
-    return order[:, 0].to(torch.int16).cpu()

@@ -3,8 +3,8 @@
 import torch
 from torch import tensor
 
-from lightning_ebm.tempering import Ladder, ladder_picture
-from lightning_ebm.tempering.picture import paths_of
+from lightning_ebm.tempering import Ladder
+from lightning_ebm.tempering.picture import ladder_picture, paths_of
 
 
 def test_a_path_follows_a_state_from_rung_to_rung():
