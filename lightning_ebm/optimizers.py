@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from lightning_ebm.flows import Flow
+
 
 class JointOptimizer(Optimizer):
     """Named optimizers that step, reset and are saved as one.
@@ -87,6 +89,28 @@ class JointScheduler:
         for name, scheduler in self.schedulers.items():
             if name in state_dict:
                 scheduler.load_state_dict(state_dict[name])
+
+
+def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:
+    """Exempt a flow's base distribution and all biases from an optimizer's weight decay, in place.
+
+    Decay holds back what layers learn by heart. On a base of several Gaussians it makes their
+    weights equal, and so takes the weights of modes away from those of the data.
+
+    Args:
+        optimizer: a new one; what has no weight decay, or groups of its own, stays as it is.
+        flow: some of its parameters are the optimizer's.
+    """
+    if not optimizer.defaults.get("weight_decay") or len(optimizer.param_groups) > 1:
+        return optimizer
+    base = {id(p) for part in flow.base.bases for p in part.parameters()}
+    group = optimizer.param_groups[0]
+    spared = [p for p in group["params"] if id(p) in base or p.dim() < 2]
+    kept = {id(p) for p in group["params"]} - {id(p) for p in spared}
+    if spared and kept:
+        group["params"] = [p for p in group["params"] if id(p) in kept]
+        optimizer.add_param_group({"params": spared, "weight_decay": 0.0})
+    return optimizer
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from lightning.pytorch.cli import ReduceLROnPlateau
 from torch import nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
-from lightning_ebm.optimizers import JointOptimizer, JointScheduler
+from lightning_ebm.flows import RealNVP
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
@@ -166,3 +167,26 @@ def test_schedulers_round_trip():
             each.step({"valid/nll": torch.tensor(value)})
         assert rates(joint) == rates(other_joint)
     assert rates(joint) != [0.1, 0.2]
+
+
+def test_decay_leaves_the_weights_of_a_base_and_biases_alone() -> None:
+    flow = RealNVP([2], n_layers=2, hidden=4, n_modes=3)
+    named = dict(flow.named_parameters())
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in named.values():
+            parameter.normal_()
+    before = {name: parameter.detach().clone() for name, parameter in named.items()}
+    optimizer = decay_layers_only(AdamW(flow.parameters(), lr=0.1, weight_decay=0.5), flow)
+    for parameter in named.values():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in named.items():
+        decays = "q0" not in name and parameter.dim() >= 2
+        torch.testing.assert_close(parameter.detach(), before[name] * (0.95 if decays else 1.0))
+    assert {0.0, 0.5} == {group["weight_decay"] for group in optimizer.param_groups}
+
+
+def test_an_optimizer_without_decay_stays_as_it_is() -> None:
+    flow = RealNVP([2], n_layers=2, hidden=4)
+    assert len(decay_layers_only(Adam(flow.parameters()), flow).param_groups) == 1

@@ -56,7 +56,8 @@ class EBMLightningModule(
         gradient_penalty: γ in γ (mean ‖∇E(x⁺)‖² + mean ‖∇E(x⁻)‖²), which does not move the weights
             of modes far apart, as a penalty on the energies themselves does.
         energy_optimizer: of the energy.
-        flow_optimizer: of the flow, and of a sampler's own parameters if it has any.
+        flow_optimizer: of the flow, and of a sampler's own parameters if it has any. Weight decay
+            spares the flow's base and its biases.
         energy_scheduler: learning-rate scheduler of the energy.
         flow_scheduler: learning-rate scheduler of the flow.
         scheduler_interval: whether schedulers step with every optimizer step or every epoch.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from lightning_ebm.module.companion import flow_step
-from lightning_ebm.optimizers import JointOptimizer, JointScheduler
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
 
 
 class OptimizationHooks:
@@ -23,6 +23,8 @@ class OptimizationHooks:
             modules = [m for m in (self.flow, self.sampler) if m is not None]
             learners["flow"] = [p for m in modules for p in m.parameters() if p.requires_grad]
         optimizers = {k: self.optimizers_by_network[k](p) for k, p in learners.items()}
+        if "flow" in optimizers and self.flow is not None:
+            decay_layers_only(optimizers["flow"], self.flow)
         schedulers = {
             name: self.schedulers_by_network[name](optimizer)
             for name, optimizer in optimizers.items()

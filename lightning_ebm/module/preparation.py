@@ -13,6 +13,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
 from lightning_ebm.networks import check_energy
+from lightning_ebm.optimizers import decay_layers_only
 from lightning_ebm.random_state import isolated, seed_process, set_random_state
 
 
@@ -57,6 +58,7 @@ class PreparationHooks:
         trained = self.sampler.teaches_flow
         self.flow.requires_grad_(True)
         optimizer = self.optimizers_by_network["flow"](self.flow.parameters())
+        optimizer = decay_layers_only(optimizer, self.flow)
         schedule = self.flow_pretraining_scheduler
         loss = pretrain(
             self.flow,
