@@ -1,9 +1,47 @@
-"""What the energy minimises."""
+"""What the energy minimises: the likelihood, and penalties by choice."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+
+class EnergyLoss(NamedTuple):
+    """A loss, and the energies `(n,)` of data and `(m,)` of samples that it is made of."""
+
+    value: Tensor
+    data: Tensor
+    samples: Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The likelihood, and weighted penalties: λ or γ of the functions of these names."""
+
+    difference_penalty: float = 0.0
+    magnitude_penalty: float = 0.0
+    gradient_penalty: float = 0.0
+
+    def __call__(
+        self, energy: Callable[[Tensor], Tensor], data: Tensor, samples: Tensor
+    ) -> EnergyLoss:
+        """The loss by one evaluation of the energy, `(n, *event)` to `(n,)`, at all points."""
+        steep = self.gradient_penalty > 0
+        points = [x.detach().requires_grad_(steep) for x in (data, samples)]
+        values = energy(torch.cat(points))
+        of_data, of_samples = values.split([len(data), len(samples)])
+        loss = likelihood_loss(of_data, of_samples)
+        if self.difference_penalty:
+            loss = loss + self.difference_penalty * difference_penalty(of_data, of_samples)
+        if self.magnitude_penalty:
+            loss = loss + self.magnitude_penalty * magnitude_penalty(of_data, of_samples)
+        if self.gradient_penalty:
+            loss = loss + self.gradient_penalty * gradient_penalty(values, *points)
+        return EnergyLoss(loss, of_data, of_samples)
 
 
 def likelihood_loss(energy_data: Tensor, energy_samples: Tensor) -> Tensor:

@@ -1,16 +1,14 @@
-"""What `validate`, `test` and `predict` compute; none of it changes a run."""
+"""Looking at a model: fresh draws of it, and what is measured; none of it changes a run."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import torch
-from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
 
 from lightning_ebm.evaluation.assessment import assess
-from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.evidence import Evidence, LabelledData
 from lightning_ebm.evaluation.fresh_chains import (
     FreshChains,
     climbed_by,
@@ -18,48 +16,104 @@ from lightning_ebm.evaluation.fresh_chains import (
     fresh_draws,
 )
 from lightning_ebm.evaluation.known_density import KnownDensity
-from lightning_ebm.evaluation.measures import Figures
+from lightning_ebm.evaluation.measures import Figures, Measure
 from lightning_ebm.kernels import average
-from lightning_ebm.problem import Evaluations
+from lightning_ebm.problem import Evaluations, Flow, Problem
 from lightning_ebm.random_state import isolated, seed_process
-from lightning_ebm.sampler import Draw
+from lightning_ebm.sampler import Draw, Sampler
 from lightning_ebm.tempering import LadderRecord
 
+RESOLUTION, RESOLUTION_WAITING = 400, 200
+"""Cells per side of quadrature in the plane, and while training waits."""
+LESS_WAITING = 10
+"""While training waits, so many times fewer draws and steps."""
 
-class EvaluationHooks:
-    """The hooks of `EBMLightningModule` that look at a model.
 
-    They evaluate the moving average of the energy where there is one.
+@dataclass(frozen=True)
+class Subject:
+    """A model to look at, and what is known of its data.
 
     Attributes:
+        problem: the density, of the energy that is evaluated.
+        sampler: draws from it.
+        flow: a flow that has learned, if there is one.
+        density: the density that the data came from, if it is known.
+        labelled: the data module, if its points have classes.
+        latest: while training waits, its latest draw, which stands for fresh ones.
+        rank: of this process.
+    """
+
+    problem: Problem
+    sampler: Sampler
+    flow: Flow | None = None
+    density: KnownDensity | None = None
+    labelled: LabelledData | None = None
+    latest: Draw | None = None
+    rank: int = 0
+
+
+@dataclass
+class Evaluation:
+    """How a model is evaluated, the data it is evaluated on, and what there is to say.
+
+    Attributes:
+        n_samples: fresh samples.
+        evaluation_draws: draws that a fresh chain runs through.
+        log_z_draws: weighted draws of the flow.
+        annealing_steps: steps of annealed paths.
+        ladder_rounds: rounds of a ladder from flow to model.
+        search_steps: steps of chains that look for missed mass.
+        measures: what is measured.
+        seen: held-out data of this pass, batch by batch.
         remarks: what the latest measures have to say to the reader.
     """
 
-    remarks: list[str]
+    n_samples: int
+    evaluation_draws: int
+    log_z_draws: int
+    annealing_steps: int
+    ladder_rounds: int
+    search_steps: int
+    measures: list[Measure]
+    seen: list[Tensor] = field(default_factory=list, init=False)
+    remarks: list[str] = field(default_factory=list, init=False)
 
-    @property
-    def evaluated_energy(self) -> nn.Module:
-        """The energy that is evaluated: the moving average once it has begun."""
-        begun = self.average is not None and self.average.n_averaged > 0
-        return self.average.module if begun else self.energy
+    def begin(self) -> None:
+        """Begin to collect held-out data."""
+        self.seen = []
 
-    @torch.no_grad()
-    def evaluated_log_density(self, x: Tensor) -> Tensor:
-        """Unnormalised log-density `(n,)` of the model that is evaluated."""
-        return self.log_density(x, self.evaluated_energy)
+    def see(self, x: Tensor) -> None:
+        """Collect a batch."""
+        self.seen.append(x)
 
-    def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
-        """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""
-        draws, _ = self.fresh_draws(n, data, stream)
+    def figures(self, subject: Subject) -> Figures:
+        """All that is measured, name to number, on what was collected."""
+        with isolated():
+            evidence = self._evidence(subject, torch.cat(self.seen))
+            with torch.no_grad():
+                figures: Figures = {
+                    "test/energy": -subject.problem.log_density(evidence.data).mean(),
+                    "samples/energy": -subject.problem.log_density(evidence.draws[-1]).mean(),
+                } | {f"sampler/{key}": value for key, value in evidence.info.items()}
+            figures |= assess(evidence, self.measures)
+        self.remarks = evidence.remarks
+        return figures
+
+    def fresh_draw(self, subject: Subject, n: int, data: Tensor | None, stream: int) -> Draw:
+        """Draw n points: the last of `fresh_draws`, with averaged infos."""
+        draws, _ = self.fresh_draws(subject, n, data, stream)
         return Draw(draws[-1].x, average([draw.info for draw in draws]))
 
-    def fresh_draws(self, n: int, data: Tensor | None = None, stream: int = 0) -> FreshChains:
+    def fresh_draws(
+        self, subject: Subject, n: int, data: Tensor | None, stream: int = 0
+    ) -> FreshChains:
         """Run n chains that begin anew; the run's own chains and randomness stay.
 
         Each chain runs through `evaluation_draws` draws of the sampler, with step sizes still, and
         through up to 16 times as many while chains do not agree.
 
         Args:
+            subject: the model.
             n: number of points.
             data: a batch of data, for chains that begin there.
             stream: number that makes these draws differ from others of the same seed.
@@ -68,113 +122,47 @@ class EvaluationHooks:
             The draws in order, and how often the model was evaluated for them.
         """
         with isolated():
-            seed_process(torch.initial_seed() + stream, self.global_rank)
-            problem = self.problem(data, self.evaluated_energy)
-            known = self.known_density
+            seed_process(torch.initial_seed() + stream, subject.rank)
             return fresh_draws(
-                self.sampler,
-                problem,
+                subject.sampler,
+                replace(subject.problem, data=data, evaluations=Evaluations()),
                 n,
                 self.evaluation_draws,
-                membership=None if known is None else known.responsibilities,
+                membership=None if subject.density is None else subject.density.responsibilities,
             )
 
-    def on_validation_epoch_start(self) -> None:
-        """Begin to collect the batches."""
-        self.seen: list[Tensor] = []
-
-    on_test_epoch_start = on_validation_epoch_start
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Collect the held-out data."""
-        self.seen.append(self.points(batch))
-
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Log what the model is, on a coarser grid than `test`, under `val/`.
-
-        While training waits the run's own chains stand for fresh ones, which would take long.
-        """
-        if self._within_fit() and self.latest_draw is None:
-            return
-        figures = self._measure(resolution=200)
-        self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
-
-    def on_test_epoch_end(self) -> None:
-        """Log what the model is."""
-        self._log_all(self._measure(resolution=400))
-
-    def _measure(self, resolution: int) -> Figures:
-        with isolated():
-            evidence = self._evidence(torch.cat(self.seen), resolution)
-            figures: Figures = {
-                "test/energy": -self.evaluated_log_density(evidence.data).mean(),
-                "samples/energy": -self.evaluated_log_density(evidence.draws[-1]).mean(),
-            } | {f"sampler/{key}": value for key, value in evidence.info.items()}
-            figures |= assess(evidence, self.measures)
-        self.remarks = evidence.remarks
-        return figures
-
-    def _evidence(self, data: Tensor, resolution: int) -> Evidence:
-        within_fit = self._within_fit()
-        if within_fit:
-            draws, evaluations = [self.latest_draw], Evaluations()
-            climbed = self._climbed_on(len(self.latest_draw.x))
+    def _evidence(self, subject: Subject, data: Tensor) -> Evidence:
+        waits = subject.latest is not None
+        if waits:
+            draws, evaluations = [subject.latest], Evaluations()
+            climbed = _climbed_on(subject)
         else:
-            draws, evaluations = self.fresh_draws(self.n_samples, data)
+            draws, evaluations = self.fresh_draws(subject, self.n_samples, data)
             climbed = climbed_by(draws)
-        learned = self.flow is not None and self.sampler.uses_flow
-        module = self.trainer.datamodule
-        problem = self.problem(None, self.evaluated_energy)
+        less = LESS_WAITING if waits else 1
         return Evidence(
-            problem=problem,
+            problem=subject.problem,
             # Lightning's inference tensors take part in no gradient.
             data=data.clone(),
             draws=[draw.x for draw in draws],
             info=average([draw.info for draw in draws]),
             evaluations=evaluations.densities,
-            followed=not within_fit and self.sampler.follows(self.n_samples),
-            flow=problem.flow if learned else self.base_flow,
-            density=self.known_density,
-            labelled=module if hasattr(module, "labelled_points") else None,
-            during_fit=within_fit,
-            resolution=resolution,
-            n_weighted=max(1, self.log_z_draws // (10 if within_fit else 1)),
+            followed=not waits and subject.sampler.follows(self.n_samples),
+            flow=subject.flow,
+            density=subject.density,
+            labelled=subject.labelled,
+            during_fit=waits,
+            resolution=RESOLUTION_WAITING if waits else RESOLUTION,
+            n_weighted=max(1, self.log_z_draws // less),
             annealing_steps=self.annealing_steps,
             ladder_rounds=self.ladder_rounds,
             climbed=climbed,
-            search_steps=self.search_steps // (10 if within_fit else 1),
+            search_steps=self.search_steps // less,
         )
 
-    def _climbed_on(self, n: int) -> LadderRecord | None:
-        """Of a sampler that tempers, some rounds from where training's chains are."""
-        if "log_z" not in self.latest_draw.info:
-            return None
-        problem = self.problem(None, self.evaluated_energy)
-        return followed_on(self.sampler, problem, n).ladder
 
-    def _within_fit(self) -> bool:
-        return self.trainer.state.fn == TrainerFn.FITTING
-
-    def predict_dataloader(self) -> DataLoader:
-        """Numbers of the samples to draw, in batches of the size of a training step's chains."""
-        return DataLoader(range(self.n_samples), batch_size=self.n_chains or self.n_samples)
-
-    def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """Draw as many fresh samples as the batch has numbers: `x (n, *event)`, `energy (n,)`."""
-        draw = self.fresh_draw(len(batch), stream=batch_idx)
-        return {"x": draw.x, "energy": -self.evaluated_log_density(draw.x)}
-
-    @property
-    def known_density(self) -> KnownDensity | None:
-        """The density that the data came from, if the data module knows it."""
-        return getattr(self.trainer.datamodule, "density", None)
-
-    def _log_all(self, metrics: dict[str, Tensor | float]) -> None:
-        values = {k: torch.as_tensor(v, dtype=torch.float32) for k, v in metrics.items()}
-        self.log_dict(values, sync_dist=True)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("model/").removeprefix("test/")
+def _climbed_on(subject: Subject) -> LadderRecord | None:
+    """Of a sampler that tempers, some rounds from where training's chains are."""
+    if "log_z" not in subject.latest.info:
+        return None
+    return followed_on(subject.sampler, subject.problem, len(subject.latest.x)).ladder

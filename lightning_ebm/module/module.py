@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
-import lightning as L
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
-from lightning_ebm.module.chain_watch import ChainWatch
-from lightning_ebm.module.evaluation import EvaluationHooks
-from lightning_ebm.module.optimization import OptimizationHooks, moving_average
-from lightning_ebm.module.preparation import PreparationHooks
-from lightning_ebm.module.process_state import ProcessStateHooks
+from lightning_ebm.module.evaluation import Evaluation
+from lightning_ebm.module.hooks import TrainedByLightning
+from lightning_ebm.module.learners import Learners
+from lightning_ebm.module.moving_average import moving_average
+from lightning_ebm.module.negative_phase import NegativePhase
+from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.settings import check_settings, save_settings
-from lightning_ebm.objectives import (
-    difference_penalty,
-    gradient_penalty,
-    likelihood_loss,
-    magnitude_penalty,
-)
-from lightning_ebm.problem import Problem, Tilt
-from lightning_ebm.sampler import Draw, Sampler
+from lightning_ebm.objectives import Objective
+from lightning_ebm.sampler import Sampler
 
 
-class EBMLightningModule(
-    PreparationHooks, OptimizationHooks, ProcessStateHooks, EvaluationHooks, L.LightningModule
-):
+class EBMLightningModule(TrainedByLightning):
     """An energy-based model p(x) ∝ exp(-E(x)/T) b(x), trained by maximum likelihood.
 
     Each step draws x⁻ from the model with the sampler, descends mean E(x⁺) - mean E(x⁻) in the
@@ -129,133 +119,30 @@ class EBMLightningModule(
         self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature
-        self.n_chains = n_chains
-        self.difference_penalty = difference_penalty
-        self.magnitude_penalty = magnitude_penalty
-        self.gradient_penalty = gradient_penalty
-        self.optimizers_by_network = {"energy": energy_optimizer, "flow": flow_optimizer}
-        self.schedulers_by_network = {"energy": energy_scheduler, "flow": flow_scheduler}
-        self.scheduler_interval = scheduler_interval
-        self.clips = {"energy": energy_clip, "flow": flow_clip}
-        self.flow_pretraining = flow_pretraining if sampler.uses_flow or base == "flow" else 0
-        self.flow_pretraining_scheduler = flow_pretraining_scheduler
-        self.flow_updates = flow_updates
-        self.n_samples = n_samples
-        self.evaluation_draws = evaluation_draws
-        self.log_z_draws = log_z_draws
-        self.annealing_steps = annealing_steps
-        self.ladder_rounds = ladder_rounds
-        self.search_steps = search_steps
-        self.measures = default_measures() if measures is None else measures
         self.average = None if energy_average is None else moving_average(energy, energy_average)
+        self.n_chains = n_chains
+        self.objective = Objective(difference_penalty, magnitude_penalty, gradient_penalty)
+        self.learners = Learners(
+            optimizers={"energy": energy_optimizer, "flow": flow_optimizer},
+            schedulers={"energy": energy_scheduler, "flow": flow_scheduler},
+            clips={"energy": energy_clip, "flow": flow_clip},
+            interval=scheduler_interval,
+            flow_updates=flow_updates,
+        )
+        self.preparation = Preparation(
+            flow_pretraining if sampler.uses_flow or base == "flow" else 0,
+            flow_pretraining_scheduler,
+        )
+        self.negative_phase = NegativePhase()
+        self.evaluation = Evaluation(
+            n_samples,
+            evaluation_draws,
+            log_z_draws,
+            annealing_steps,
+            ladder_rounds,
+            search_steps,
+            default_measures() if measures is None else measures,
+        )
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
-        self.latest_problem: Problem | None = None
-        self.latest_draw: Draw | None = None
-        self.chain_watch = ChainWatch()
-        self.remarks = []
-
-    @property
-    def base_flow(self) -> Flow | None:
-        """The flow that the energy tilts, if it tilts one."""
-        return None if self.frozen_flow is None else self.frozen_flow.flow
-
-    def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
-        """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.
-
-        Args:
-            x: points.
-            energy: the network to use; by default the one that is trained.
-        """
-        return self._log_density(energy or self.energy)(x)
-
-    def _log_density(self, energy: nn.Module) -> Callable[[Tensor], Tensor]:
-        def tilt(x: Tensor) -> Tensor:
-            return -energies(energy, x) / self.temperature
-
-        if self.base is None:
-            return tilt
-        return Tilt(tilt, self.base_flow or self.base)
-
-    def problem(self, data: Tensor | None = None, energy: nn.Module | None = None) -> Problem:
-        """What a sampler is asked to sample.
-
-        A sampler that does not teach the flow is given the base flow itself, where there is one:
-        the target is a tilt of the very flow that it proposes from or pulls back through.
-        """
-        energy = energy or self.energy
-        networks = [energy, self.flow, self.frozen_flow]
-        flow = self.flow if self.sampler.teaches_flow else self.base_flow or self.flow
-        return Problem(
-            log_density=self._log_density(energy),
-            event_shape=tuple(self.reference.mean.shape),
-            reference=self.reference,
-            proposal=flow,
-            flow=flow,
-            data=data,
-            networks=tuple(network for network in networks if network is not None),
-        )
-
-    @staticmethod
-    def points(batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
-        """The points of a batch, which is a tensor or a sequence that begins with one."""
-        return batch[0] if isinstance(batch, (list, tuple)) else batch
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
-        """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
-        x = self.points(batch)
-        problem = self.latest_problem = self.problem(x)
-        draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
-        self.chain_watch.see(draw)
-        steep = self.gradient_penalty > 0
-        both = [points.detach().requires_grad_(steep) for points in (x, draw.x)]
-        values = energies(self.energy, torch.cat(both))
-        energy_data, energy_samples = values.split([len(x), len(draw.x)])
-        loss = likelihood_loss(energy_data, energy_samples)
-        if self.difference_penalty:
-            penalty = difference_penalty(energy_data, energy_samples)
-            loss = loss + self.difference_penalty * penalty
-        if self.magnitude_penalty:
-            penalty = magnitude_penalty(energy_data, energy_samples)
-            loss = loss + self.magnitude_penalty * penalty
-        if self.gradient_penalty:
-            loss = loss + self.gradient_penalty * gradient_penalty(values, *both)
-        flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
-        total = loss if flow_loss is None else loss + flow_loss
-        self._stop_if_diverged(total, energy_data, energy_samples, flow_loss)
-        if self._logs_this_step():
-            scalars = {
-                "energy/data": energy_data.mean(),
-                "energy/samples": energy_samples.mean(),
-                "energy/difference": energy_data.mean() - energy_samples.mean(),
-                "loss/energy": loss,
-            } | {f"sampler/{key}": value for key, value in draw.info.items()}
-            if flow_loss is not None:
-                scalars["loss/flow"] = flow_loss
-            if self.base_flow is not None and "log_z" in draw.info:
-                # Of this batch, by log Z of this very draw: neither lags behind the energy.
-                gain = -energy_data / self.temperature - draw.info["log_z"]
-                error = draw.info["log_z_standard_error"].square() + gain.var() / len(gain)
-                scalars["likelihood/over_flow"] = gain.mean()
-                scalars["likelihood/over_flow_standard_error"] = error.sqrt()
-            self.log_dict({k: v.detach().float() for k, v in scalars.items()}, sync_dist=True)
-        return total
-
-    def _stop_if_diverged(self, total: Tensor, *parts: Tensor | None) -> None:
-        if not total.isfinite():
-            names = ["energy of data", "energy of samples", "loss of the flow"]
-            pairs = zip(names, parts, strict=True)
-            culprits = [n for n, part in pairs if part is not None and not part.isfinite().all()]
-            raise FloatingPointError(
-                f"training diverged at step {self.global_step}: not finite: "
-                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last "
-                "checkpoint with a lower learning rate, a smaller step_size, model.energy_clip or "
-                "model.difference_penalty"
-            )
-
-
-def energies(energy: nn.Module, x: Tensor) -> Tensor:
-    """Energies `(n,)` of a network that gives shape `(n,)` or `(n, 1)`."""
-    values = energy(x)
-    return values.squeeze(1) if values.dim() == 2 else values

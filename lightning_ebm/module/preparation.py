@@ -1,111 +1,116 @@
-"""Before the first step: networks see the data, the flow is pre-trained, processes are seeded."""
+"""Before the first step: what is fitted to data, and the flow's own training on it.
+
+What is fitted is weights and buffers of the networks; that it is done is the module's buffer
+`prepared`. Nothing else is kept, so that a resumed run repeats none of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-from lightning.pytorch.utilities import move_data_to_device
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_ebm.base_measure import GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
+from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
+from lightning_ebm.module.learners import Mean
 from lightning_ebm.networks import check_energy
-from lightning_ebm.optimizers import decay_layers_only
-from lightning_ebm.random_state import isolated, seed_process, set_random_state
+from lightning_ebm.sampler import Sampler
+
+ENOUGH_POINTS = 10_000
+"""Points to which standardisations are fitted, at most."""
 
 
-class PreparationHooks:
-    """The hooks of `EBMLightningModule` that run before training.
+@dataclass
+class Preparation:
+    """Recipe of the flow's training on data alone.
 
-    What is fitted to data is fitted in `setup`, before DistributedDataParallel copies rank 0's
-    weights to all; layers that initialise on their first batch would differ for ever after it.
+    Attributes:
+        n_steps: its steps; 0 for none.
+        scheduler: makes the learning-rate scheduler of these steps, or None.
     """
 
-    def setup(self, stage: str) -> None:
-        """Fit standardisations and the Gaussian to data, unless that is done."""
-        if stage == "fit" and not self._is_prepared():
-            with isolated():
-                data = self._first_points()
-            check_energy(self.energy, data)
-            self.reference.initialise(data)
-            if Energy in type(self.energy).__mro__:
-                self.energy.initialise(data)
-            if self.flow is not None:
-                self.flow.initialise(data)
+    n_steps: int
+    scheduler: Callable[[Optimizer], LRScheduler] | None
 
-    def on_fit_start(self) -> None:
-        """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
-        if self.resumed_random_state is not None:
-            set_random_state(self.resumed_random_state)
-            self.resumed_random_state = None
-        else:
-            seed_process(torch.initial_seed(), self.global_rank)
-        if not self._is_prepared():
-            self._pretrain_flow()
-            self.prepared.fill_(True)
-        self.mark_random_state()
-        self._refuse_half_precision()
+    def pretrain(
+        self,
+        flow: Flow,
+        batches: Iterator[Tensor],
+        optimizer: Callable[[list[nn.Parameter]], Optimizer],
+        clip: float | None,
+        mean: Mean,
+        *,
+        progress: bool,
+    ) -> float:
+        """Fit the flow to data by maximum likelihood; return the last loss, in nats.
 
-    def _is_prepared(self) -> bool:
-        return bool(self.prepared)
+        Args:
+            flow: learns here, whether it goes on learning or not.
+            batches: endless data.
+            optimizer: makes an optimizer of its parameters.
+            clip: largest norm of the gradient, or None.
+            mean: maps a tensor to its mean over processes.
+            progress: whether to show a bar.
+        """
+        goes_on = [p.requires_grad for p in flow.parameters()]
+        flow.requires_grad_(True)
+        made = optimizer(list(flow.parameters()))
+        schedule = None if self.scheduler is None else self.scheduler(made)
+        loss = pretrain(flow, batches, self.n_steps, made, clip, mean, schedule, progress=progress)
+        for parameter, flag in zip(flow.parameters(), goes_on, strict=True):
+            parameter.requires_grad_(flag)
+        return loss
 
-    def _pretrain_flow(self) -> None:
-        if self.flow_pretraining == 0:
-            return
-        trained = self.sampler.teaches_flow
-        self.flow.requires_grad_(True)
-        optimizer = self.optimizers_by_network["flow"](self.flow.parameters())
-        optimizer = decay_layers_only(optimizer, self.flow)
-        schedule = self.flow_pretraining_scheduler
-        loss = pretrain(
-            self.flow,
-            self._endless_points(),
-            self.flow_pretraining,
-            optimizer,
-            self.clips["flow"],
-            self._mean_over_processes,
-            None if schedule is None else schedule(optimizer),
-            progress=self.trainer.is_global_zero
-            and self.trainer.progress_bar_callback is not None,
+
+def fit_to_data(
+    data: Tensor, energy: nn.Module, reference: GaussianBase, flow: Flow | None
+) -> None:
+    """Fit standardisations and the Gaussian to points of data.
+
+    Before DistributedDataParallel copies rank 0's weights to all: layers that initialise on their
+    first batch would differ for ever after it.
+    """
+    check_energy(energy, data)
+    reference.initialise(data)
+    if Energy in type(energy).__mro__:
+        energy.initialise(data)
+    if flow is not None:
+        flow.initialise(data)
+
+
+def first_points(points: Iterator[Tensor]) -> Tensor:
+    """The first points of a pass over the data, `(n, *event)`.
+
+    Raises:
+        SettingError: if there are fewer than two.
+    """
+    batches, count = [], 0
+    for x in points:
+        batches.append(x)
+        count += len(x)
+        if count >= ENOUGH_POINTS:
+            break
+    if count < 2:
+        raise SettingError("the training data has fewer than 2 points: give it more")
+    return torch.cat(batches)[:ENOUGH_POINTS]
+
+
+def refuse_half_precision(energy: nn.Module, sampler: Sampler) -> None:
+    """Raise `SettingError` if an energy is too coarse for a sampler to accept or reject by."""
+    dtype = next(energy.parameters()).dtype
+    kernels = [part for part in sampler.modules() if isinstance(part, Kernel)]
+    decides = sampler.exact or any(kernel.exact for kernel in kernels)
+    if decides and dtype.itemsize < 4:
+        raise SettingError(
+            f"trainer.precision makes the energy {dtype}, too coarse for "
+            f"{type(sampler).__name__} to accept or reject by: use bf16-mixed, 32-true "
+            "or 64-true"
         )
-        self.flow.requires_grad_(trained)
-        if self.frozen_flow is not None:
-            self.frozen_flow.take(self.flow)
-        for logger in self.loggers:
-            logger.log_metrics({"flow_pretraining/loss": loss}, step=0)
-
-    def _first_points(self, at_most: int = 10_000) -> Tensor:
-        batches, count = [], 0
-        for x in self._points_of_one_pass():
-            batches.append(x)
-            count += len(x)
-            if count >= at_most:
-                break
-        if count < 2:
-            raise SettingError("the training data has fewer than 2 points: give it more")
-        return torch.cat(batches)[:at_most]
-
-    def _points_of_one_pass(self) -> Iterator[Tensor]:
-        # Trainer's own loop would make its iterator here and now, with the random state of
-        # neither a new run nor a resumed one: hence a loader apart from it.
-        for batch in self.trainer.fit_loop._data_source.dataloader():
-            yield self.points(batch)
-
-    def _endless_points(self) -> Iterator[Tensor]:
-        while True:
-            for x in self._points_of_one_pass():
-                yield move_data_to_device(x.to(self.reference.mean.dtype), self.device)
-
-    def _refuse_half_precision(self) -> None:
-        dtype = next(self.energy.parameters()).dtype
-        kernels = [part for part in self.sampler.modules() if isinstance(part, Kernel)]
-        decides = self.sampler.exact or any(kernel.exact for kernel in kernels)
-        if decides and dtype.itemsize < 4:
-            raise SettingError(
-                f"trainer.precision makes the energy {dtype}, too coarse for "
-                f"{type(self.sampler).__name__} to accept or reject by: use bf16-mixed, 32-true "
-                "or 64-true"
-            )

@@ -1,0 +1,250 @@
+"""Lightning's hooks, at one sight: which part does what when. The parts know nothing of Trainer.
+
+A batch: `training_step` → negative phase draws → objective → optimizer step of the learners.
+A chain: lives in the sampler, is drawn by the negative phase, saved by it for its process.
+A checkpoint: Lightning saves networks and optimizers, the negative phase adds each process's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import move_data_to_device
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lightning_ebm.module.learners import Learners, step_figures, unwrapped
+from lightning_ebm.module.model import EnergyBasedModel
+from lightning_ebm.module.preparation import (
+    Preparation,
+    first_points,
+    fit_to_data,
+    refuse_half_precision,
+)
+from lightning_ebm.module.training_figures import training_figures
+from lightning_ebm.objectives import Objective
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler
+from lightning_ebm.random_state import isolated
+
+
+class TrainedByLightning(EnergyBasedModel):
+    """What `EBMLightningModule` does for Trainer, through its parts.
+
+    Attributes:
+        objective: what the energy minimises.
+        learners: optimizers, schedulers and clips of energy and flow.
+        preparation: the flow's training before the first step.
+        n_chains: negative samples per step and process, or None for as many as data.
+        prepared: a buffer: whether all is fitted that is fitted before the first step.
+    """
+
+    objective: Objective
+    learners: Learners
+    preparation: Preparation
+    n_chains: int | None
+    prepared: Tensor
+
+    # Before training.
+
+    def setup(self, stage: str) -> None:
+        """Fit standardisations and the Gaussian to data, unless that is done."""
+        if stage == "fit" and not self.prepared:
+            with isolated():
+                data = first_points(self._points_of_one_pass())
+            fit_to_data(data, self.energy, self.reference, self.flow)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """One optimizer object that holds one per network, and their schedulers likewise."""
+        return self.learners.configure(self.energy, self.flow, self.sampler)
+
+    def on_fit_start(self) -> None:
+        """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
+        self.negative_phase.begin(torch.initial_seed(), self.global_rank)
+        if not self.prepared:
+            self._pretrain_flow()
+            self.prepared.fill_(True)
+        self.negative_phase.mark()
+        refuse_half_precision(self.energy, self.sampler)
+
+    def _pretrain_flow(self) -> None:
+        if self.preparation.n_steps == 0:
+            return
+        loss = self.preparation.pretrain(
+            self.flow,
+            self._endless_points(),
+            lambda parameters: self.learners.of_flow(self.flow, parameters),
+            self.learners.clips["flow"],
+            self._mean_over_processes,
+            progress=self.trainer.is_global_zero
+            and self.trainer.progress_bar_callback is not None,
+        )
+        if self.frozen_flow is not None:
+            self.frozen_flow.take(self.flow)
+        for logger in self.loggers:
+            logger.log_metrics({"flow_pretraining/loss": loss}, step=0)
+
+    # A step of training.
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
+        """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
+        x = self.points(batch)
+        problem = self.problem(x)
+        draw = self.negative_phase.draw(self.sampler, problem, self.n_chains or len(x))
+        loss = self.objective(self.density().energies, x, draw.x)
+        flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
+        total = loss.value if flow_loss is None else loss.value + flow_loss
+        self._stop_if_diverged(total, loss.data, loss.samples, flow_loss)
+        if self._logs_this_step():
+            tilts_flow = self.base_flow is not None
+            figures = training_figures(loss, flow_loss, draw, self.temperature, tilts_flow)
+            self.log_dict(figures, sync_dist=True)
+        return total
+
+    def on_after_backward(self) -> None:
+        """A batch has drawn what it draws."""
+        self.negative_phase.mark()
+
+    def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
+        """Log each network's gradient norm, before clipping."""
+        if self._logs_this_step():
+            self.log_dict(step_figures(unwrapped(optimizer)))
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: JointOptimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip each network by itself."""
+        clip = self.trainer.precision_plugin.clip_gradients
+        algorithm = gradient_clip_algorithm or "norm"
+        self.learners.clip(
+            unwrapped(optimizer), gradient_clip_val, lambda part, to: clip(part, to, algorithm)
+        )
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: JointOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """Step both networks, give the flow its extra steps, update the moving average."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        phase = self.negative_phase
+        self.learners.teach_flow_again(
+            self.sampler,
+            phase.problem,
+            phase.latest,
+            unwrapped(optimizer),
+            self._mean_over_processes,
+        )
+        phase.problem = None
+        if self.average is not None:
+            self.average.update_parameters(self.energy)
+        phase.mark()
+
+    def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
+        """Step both networks' schedulers."""
+        scheduler.step(self.trainer.callback_metrics)
+
+    def on_fit_end(self) -> None:
+        """The stream ends with training."""
+        self.negative_phase.end()
+
+    # Checkpoints.
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the sampler and the random state of every process."""
+        self.negative_phase.save(checkpoint, self.sampler)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up this process's own."""
+        self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
+
+    # Looking at the model.
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin to collect the batches."""
+        self.evaluation.begin()
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Collect the held-out data."""
+        self.evaluation.see(self.points(batch))
+
+    test_step = validation_step
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the model is, under `val/`.
+
+        While training waits the run's own chains stand for fresh ones, which would take long.
+        """
+        waits = self.trainer.state.fn == TrainerFn.FITTING
+        if waits and self.latest_draw is None:
+            return
+        subject = self.subject(self.latest_draw if waits else None)
+        figures = self.evaluation.figures(subject)
+        self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
+
+    def on_validation_end(self) -> None:
+        """Put the stream back: iterating over validation data has drawn from it."""
+        if not self.trainer.sanity_checking:
+            self.negative_phase.put_back()
+
+    def on_test_epoch_end(self) -> None:
+        """Log what the model is."""
+        self._log_all(self.evaluation.figures(self.subject()))
+
+    def predict_dataloader(self) -> DataLoader:
+        """Numbers of the samples to draw, in batches of the size of a training step's chains."""
+        n = self.evaluation.n_samples
+        return DataLoader(range(n), batch_size=self.n_chains or n)
+
+    def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
+        """Draw as many fresh samples as the batch has numbers: `x (n, *event)`, `energy (n,)`."""
+        draw = self.fresh_draw(len(batch), stream=batch_idx)
+        return {"x": draw.x, "energy": -self.evaluated_log_density(draw.x)}
+
+    # What the hooks ask of Trainer.
+
+    def _stop_if_diverged(self, total: Tensor, *parts: Tensor | None) -> None:
+        if not total.isfinite():
+            names = ["energy of data", "energy of samples", "loss of the flow"]
+            pairs = zip(names, parts, strict=True)
+            culprits = [n for n, part in pairs if part is not None and not part.isfinite().all()]
+            raise FloatingPointError(
+                f"training diverged at step {self.global_step}: not finite: "
+                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last "
+                "checkpoint with a lower learning rate, a smaller step_size, model.energy_clip or "
+                "model.difference_penalty"
+            )
+
+    def _logs_this_step(self) -> bool:
+        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+
+    def _log_all(self, metrics: dict[str, Tensor | float]) -> None:
+        values = {k: torch.as_tensor(v, dtype=torch.float32) for k, v in metrics.items()}
+        self.log_dict(values, sync_dist=True)
+
+    def _mean_over_processes(self, tensor: Tensor) -> Tensor:
+        return self.trainer.strategy.reduce(tensor, reduce_op="mean")
+
+    def _points_of_one_pass(self) -> Iterator[Tensor]:
+        # Trainer's own loop would make its iterator here and now, with the random state of
+        # neither a new run nor a resumed one: hence a loader apart from it.
+        for batch in self.trainer.fit_loop._data_source.dataloader():
+            yield self.points(batch)
+
+    def _endless_points(self) -> Iterator[Tensor]:
+        while True:
+            for x in self._points_of_one_pass():
+                yield move_data_to_device(x.to(self.reference.mean.dtype), self.device)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("model/").removeprefix("test/")

@@ -1,0 +1,114 @@
+"""The two learners, energy and flow: how each is optimized, scheduled and clipped.
+
+What they own is in their optimizers and schedulers, which Lightning saves and restores through
+`JointOptimizer` and `JointScheduler`, the same in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_ebm.flows import Flow
+from lightning_ebm.module.companion import flow_step
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
+from lightning_ebm.problem import Problem
+from lightning_ebm.sampler import Draw, Sampler
+
+Mean = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Learners:
+    """Recipes of two optimizers, by network: "energy" and "flow".
+
+    Attributes:
+        optimizers: make an optimizer of parameters.
+        schedulers: make a learning-rate scheduler of an optimizer, or None.
+        clips: largest gradient norms, or None for Trainer's.
+        interval: whether schedulers step with every optimizer step or every epoch.
+        flow_updates: flow steps per energy step, on the same draw.
+    """
+
+    optimizers: dict[str, Callable[[Any], Optimizer]]
+    schedulers: dict[str, Callable[[Optimizer], LRScheduler] | None]
+    clips: dict[str, float | None]
+    interval: str
+    flow_updates: int
+
+    def configure(self, energy: nn.Module, flow: Flow | None, sampler: Sampler) -> dict[str, Any]:
+        """One optimizer that holds one per network that learns, and their schedulers likewise."""
+        made = {"energy": self.optimizers["energy"](_learning(energy))}
+        if sampler.teaches_flow:
+            modules = [module for module in (flow, sampler) if module is not None]
+            made["flow"] = self.of_flow(flow, _learning(*modules))
+        schedulers = {
+            name: self.schedulers[name](optimizer)
+            for name, optimizer in made.items()
+            if self.schedulers[name] is not None
+        }
+        joint = JointOptimizer(made)
+        if not schedulers:
+            return {"optimizer": joint}
+        scheduler = JointScheduler(joint, schedulers)
+        return {
+            "optimizer": joint,
+            "lr_scheduler": {"scheduler": scheduler, "interval": self.interval},
+        }
+
+    def of_flow(self, flow: Flow | None, parameters: list[nn.Parameter]) -> Optimizer:
+        """A new optimizer of the flow."""
+        optimizer = self.optimizers["flow"](parameters)
+        return optimizer if flow is None else decay_layers_only(optimizer, flow)
+
+    def clip(
+        self,
+        joint: JointOptimizer,
+        default: float | None,
+        clip_gradients: Callable[[Optimizer, float], None],
+    ) -> None:
+        """Clip each network by itself, so that neither's gradient shrinks the other's."""
+        for name, part in joint.optimizers.items():
+            limit = default if self.clips[name] is None else self.clips[name]
+            if limit is not None:
+                clip_gradients(part, limit)
+
+    def teach_flow_again(
+        self, sampler: Sampler, problem: Problem, draw: Draw, joint: JointOptimizer, mean: Mean
+    ) -> None:
+        """The flow's further steps on a draw from which it has made one.
+
+        Args:
+            sampler: gives the loss.
+            problem: what was drawn from.
+            draw: what was drawn.
+            joint: has the flow's optimizer.
+            mean: maps a tensor to its mean over processes.
+        """
+        for _ in range(self.flow_updates - 1 if sampler.teaches_flow else 0):
+            loss = sampler.flow_loss(problem, draw)
+            flow_step(loss, joint.optimizers["flow"], self.clips["flow"], mean)
+
+
+def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
+    """Each network's gradient norm, as it is now, and learning rate."""
+    figures: dict[str, Tensor | float] = {}
+    for name, part in joint.optimizers.items():
+        gradients = [p.grad for g in part.param_groups for p in g["params"] if p.grad is not None]
+        figures[f"gradient_norm/{name}"] = nn.utils.get_total_norm(gradients)
+        figures[f"learning_rate/{name}"] = part.param_groups[0]["lr"]
+    return figures
+
+
+def unwrapped(optimizer: Optimizer) -> JointOptimizer:
+    """The joint optimizer inside Lightning's own wrapper, which is what hooks are given."""
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def _learning(*modules: nn.Module) -> list[nn.Parameter]:
+    return [p for module in modules for p in module.parameters() if p.requires_grad]

@@ -1,0 +1,147 @@
+"""The model without training: its networks, the density that they make, fresh draws of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.evaluation.evidence import LabelledData
+from lightning_ebm.evaluation.fresh_chains import FreshChains
+from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.flows import Flow
+from lightning_ebm.module.density import ModelDensity
+from lightning_ebm.module.evaluation import Evaluation, Subject
+from lightning_ebm.module.negative_phase import NegativePhase
+from lightning_ebm.problem import Problem
+from lightning_ebm.sampler import Draw, Sampler
+
+
+class EnergyBasedModel(L.LightningModule):
+    """The networks of `EBMLightningModule`, whose constructor sets them, as one density.
+
+    The networks belong to the module, so that its `state_dict` is that of the networks and that
+    they can be exchanged; parts are handed what they work on.
+
+    Attributes:
+        energy: E.
+        flow: the companion flow, or None.
+        sampler: draws from the model.
+        reference: a Gaussian fitted to data.
+        frozen_flow: the copy of the flow that the energy tilts, or None.
+        base: what the energy tilts: one of the two above, or None.
+        average: the moving average of the energy, or None.
+        temperature: T.
+        negative_phase: of training.
+        evaluation: how the model is looked at.
+    """
+
+    energy: nn.Module
+    flow: Flow | None
+    sampler: Sampler
+    reference: GaussianBase
+    frozen_flow: FrozenFlow | None
+    base: GaussianBase | FrozenFlow | None
+    average: AveragedModel | None
+    temperature: float
+    negative_phase: NegativePhase
+    evaluation: Evaluation
+
+    @property
+    def base_flow(self) -> Flow | None:
+        """The flow that the energy tilts, if it tilts one."""
+        return None if self.frozen_flow is None else self.frozen_flow.flow
+
+    @property
+    def evaluated_energy(self) -> nn.Module:
+        """The energy that is evaluated: the moving average once it has begun."""
+        begun = self.average is not None and self.average.n_averaged > 0
+        return self.average.module if begun else self.energy
+
+    def density(self, energy: nn.Module | None = None) -> ModelDensity:
+        """The model with the energy that is trained, or another, as a density."""
+        return ModelDensity(
+            energy or self.energy, self.base_flow or self.base, self.temperature, self.reference
+        )
+
+    def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
+        """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.
+
+        Args:
+            x: points.
+            energy: the network to use; by default the one that is trained.
+        """
+        return self.density(energy).log_density(x)
+
+    @torch.no_grad()
+    def evaluated_log_density(self, x: Tensor) -> Tensor:
+        """Unnormalised log-density `(n,)` of the model that is evaluated."""
+        return self.log_density(x, self.evaluated_energy)
+
+    def problem(self, data: Tensor | None = None, energy: nn.Module | None = None) -> Problem:
+        """What a sampler is asked to sample.
+
+        A sampler that does not teach the flow is given the base flow itself, where there is one:
+        the target is a tilt of the very flow that it proposes from or pulls back through.
+        """
+        flow = self.flow if self.sampler.teaches_flow else self.base_flow or self.flow
+        return self.density(energy).problem(flow, data, (self.flow, self.frozen_flow))
+
+    @staticmethod
+    def points(batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
+        """The points of a batch, which is a tensor or a sequence that begins with one."""
+        return batch[0] if isinstance(batch, (list, tuple)) else batch
+
+    def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
+        """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""
+        return self.evaluation.fresh_draw(self.subject(), n, data, stream)
+
+    def fresh_draws(self, n: int, data: Tensor | None = None, stream: int = 0) -> FreshChains:
+        """Run n chains that begin anew: see `Evaluation.fresh_draws`."""
+        return self.evaluation.fresh_draws(self.subject(), n, data, stream)
+
+    def subject(self, latest: Draw | None = None) -> Subject:
+        """What evaluation looks at.
+
+        Args:
+            latest: a draw that stands for fresh ones.
+        """
+        problem = self.problem(None, self.evaluated_energy)
+        learned = self.flow is not None and self.sampler.uses_flow
+        return Subject(
+            problem=problem,
+            sampler=self.sampler,
+            flow=problem.flow if learned else self.base_flow,
+            density=self.known_density,
+            labelled=self._labelled_data,
+            latest=latest,
+            rank=self.global_rank,
+        )
+
+    @property
+    def latest_draw(self) -> Draw | None:
+        """The latest draw of training."""
+        return self.negative_phase.latest
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the latest measures have to say to the reader."""
+        return self.evaluation.remarks
+
+    @property
+    def known_density(self) -> KnownDensity | None:
+        """The density that the data came from, if the data module knows it."""
+        return getattr(self._data_module, "density", None)
+
+    @property
+    def _labelled_data(self) -> LabelledData | None:
+        module = self._data_module
+        return module if hasattr(module, "labelled_points") else None
+
+    @property
+    def _data_module(self) -> L.LightningDataModule | None:
+        return None if self._trainer is None else self._trainer.datamodule
