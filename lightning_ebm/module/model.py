@@ -17,6 +17,7 @@ from lightning_ebm.flows import Flow
 from lightning_ebm.module.density import ModelDensity
 from lightning_ebm.module.evaluation import Evaluation, Subject
 from lightning_ebm.module.negative_phase import NegativePhase
+from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
 
@@ -37,6 +38,8 @@ class EnergyBasedModel(L.LightningModule):
         average: the moving average of the energy, or None.
         temperature: T.
         negative_phase: of training.
+        recovery: states that training goes back to where a step is not finite.
+        on_divergence: "rollback" to go on from there, or "stop".
         evaluation: how the model is looked at.
     """
 
@@ -49,7 +52,17 @@ class EnergyBasedModel(L.LightningModule):
     average: AveragedModel | None
     temperature: float
     negative_phase: NegativePhase
+    recovery: Recovery
+    on_divergence: str
     evaluation: Evaluation
+
+    @property
+    def changing(self) -> dict[str, nn.Module]:
+        """Networks and chains that training changes, by name."""
+        found = {"energy": self.energy, "average": self.average, "sampler": self.sampler}
+        if self.sampler.teaches_flow:
+            found["flow"] = self.flow
+        return {name: module for name, module in found.items() if module is not None}
 
     @property
     def base_flow(self) -> Flow | None:

@@ -17,6 +17,7 @@ from lightning_ebm.module.learners import Learners
 from lightning_ebm.module.moving_average import moving_average
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.preparation import Preparation
+from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.objectives import Objective
 from lightning_ebm.sampler import Sampler
@@ -58,6 +59,10 @@ class EBMLightningModule(TrainedByLightning):
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
         flow_pretraining_scheduler: learning-rate scheduler of these steps, one step each.
         flow_updates: flow steps per energy step, on the same draw.
+        on_divergence: what follows a step that is not finite, which is never taken: "stop", with
+            the latest good state saved; or "rollback" to a state some dozens of steps back, with
+            learning rates halved and new random numbers.
+        most_rollbacks: times that a run goes back before it stops.
         n_samples: fresh samples that test and predict draw.
         evaluation_draws: draws of the sampler that a fresh chain runs through; up to 16 times
             as many while chains do not agree.
@@ -100,6 +105,8 @@ class EBMLightningModule(TrainedByLightning):
         flow_pretraining: int = 0,
         flow_pretraining_scheduler: LRSchedulerCallable | None = None,
         flow_updates: int = 1,
+        on_divergence: Literal["stop", "rollback"] = "stop",
+        most_rollbacks: int = 5,
         n_samples: int = 512,
         evaluation_draws: int = 20,
         log_z_draws: int = 10_000,
@@ -134,6 +141,8 @@ class EBMLightningModule(TrainedByLightning):
             flow_pretraining_scheduler,
         )
         self.negative_phase = NegativePhase()
+        self.on_divergence = on_divergence
+        self.recovery = Recovery(most_rollbacks)
         self.evaluation = Evaluation(
             n_samples,
             evaluation_draws,
