@@ -27,6 +27,7 @@ from lightning_ebm.module.preparation import (
     refuse_half_precision,
 )
 from lightning_ebm.module.training_figures import training_figures
+from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.random_state import isolated
@@ -156,7 +157,7 @@ class TrainedByLightning(EnergyBasedModel):
             recover(self, joint, failure)
         else:
             if self.average is not None:
-                self.average.update_parameters(self.energy)
+                self.average.update_parameters(bare(self.energy))
         phase.problem = None
         phase.mark()
 

@@ -13,12 +13,14 @@ from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.evaluation import Evaluation
 from lightning_ebm.module.hooks import TrainedByLightning
+from lightning_ebm.module.keys import name_plainly
 from lightning_ebm.module.learners import Learners
-from lightning_ebm.module.moving_average import moving_average
+from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.settings import check_settings, save_settings
+from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
 from lightning_ebm.sampler import Sampler
 
@@ -122,11 +124,14 @@ class EBMLightningModule(TrainedByLightning):
         self.energy = energy
         self.sampler = sampler
         self.flow = Flow(flow) if flow is not None and not isinstance(flow, Flow) else flow
-        self.reference = GaussianBase(base_widening)
+        shape = getattr(bare(energy), "event_shape", ())
+        self.reference = GaussianBase(base_widening, tuple(shape))
         self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature
-        self.average = None if energy_average is None else moving_average(energy, energy_average)
+        self.average = (
+            None if energy_average is None else MovingAverage(bare(energy), energy_average)
+        )
         self.n_chains = n_chains
         self.objective = Objective(difference_penalty, magnitude_penalty, gradient_penalty)
         self.learners = Learners(
@@ -155,3 +160,4 @@ class EBMLightningModule(TrainedByLightning):
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
+        name_plainly(self)
