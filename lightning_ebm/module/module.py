@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
@@ -155,6 +156,10 @@ class EBMLightningModule(
         self.latest_draw: Draw | None = None
         self.chain_watch = ChainWatch()
         self.remarks = []
+
+    def configure_callbacks(self) -> list[L.Callback]:
+        """Have every Trainer write checkpoints whole, and save the last step of a run."""
+        return [StopSafely()]
 
     @property
     def base_flow(self) -> Flow | None:
