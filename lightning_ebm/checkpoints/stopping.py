@@ -19,6 +19,7 @@ from lightning_ebm.checkpoints.last_step import (
     ends_within_epoch,
     save_best,
     save_last,
+    save_last_after_epoch,
     saves,
 )
 from lightning_ebm.checkpoints.writing import WholeFiles
@@ -81,7 +82,7 @@ class StopSafely(L.Callback):
         if told:
             self._stop(trainer, told)
         elif ends_within_epoch(trainer):
-            self._save(trainer)
+            save_last(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop, if told to in the meantime."""
@@ -94,19 +95,16 @@ class StopSafely(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the last step of all, if it is an epoch's last."""
         if ends_after_epoch(trainer):
-            self._save(trainer)
+            save_last_after_epoch(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """See that the last step is saved, and judged by its validation."""
         if trainer.global_step > self.began_at and saves(trainer):
-            self._save(trainer)
+            save_last(trainer)
             if self.validated_step == trainer.global_step:
                 save_best(trainer)
         if told := self._told(trainer):
             self._stop(trainer, told)
-
-    def _save(self, trainer: L.Trainer) -> str | None:
-        return save_last(trainer, validated=self.validated_step == trainer.global_step)
 
     def _told(self, trainer: L.Trainer) -> int:
         """The signal that any process has received, 0 for none; all processes must ask."""
@@ -125,7 +123,7 @@ class StopSafely(L.Callback):
         self.received = self.received or number
 
     def _stop(self, trainer: L.Trainer, number: int) -> None:
-        path = self._save(trainer)
+        path = save_last(trainer, validated=self.validated_step == trainer.global_step)
         if trainer.is_global_zero:
             sys.stderr.write(
                 f"stopped by {signal.Signals(number).name} after step {trainer.global_step}, "
