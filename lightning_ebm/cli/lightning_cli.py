@@ -19,6 +19,7 @@ import lightning_ebm.plugins
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
 from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFiles
 from lightning_ebm.checkpoints import RunCheckpoint
+from lightning_ebm.checkpoints.writing import is_full
 from lightning_ebm.cli.arguments import class_at
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.origin import Origin, with_origin
@@ -45,6 +46,13 @@ def run(args: list[str]) -> None:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
     except MisconfigurationException as mistake:
         raise SettingError(" ".join(str(mistake).split())) from mistake
+    except OSError as failure:
+        if not is_full(failure):
+            raise
+        raise SettingError(
+            f"the disk is full ({failure.strerror}): what was saved before is whole; free some "
+            "space, then go on with --ckpt_path=last"
+        ) from failure
 
 
 class ParserError(Exception):
