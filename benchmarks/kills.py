@@ -96,13 +96,12 @@ class Runs:
             settings["trainer"] |= {"devices": processes, "strategy": "ddp"}
         self.configuration = self.root / "settings.yaml"
         self.configuration.write_text(yaml.safe_dump(settings))
-        began = time.monotonic()
-        unbroken = self.start("unbroken")
-        self.wait_for_training("unbroken", unbroken)
-        self.start_up = time.monotonic() - began
-        self.finish(unbroken)
-        self.duration = time.monotonic() - began - self.start_up
+        self.finish(self.start("unbroken"))
         self.unbroken = checkpoints(self.root / "unbroken")
+        # The rest of the process's time goes into starting and into the last picture.
+        began = self.unbroken["last.ckpt"].parents[1] / "config.yaml"
+        written = [path.stat().st_mtime for path in self.unbroken.values()]
+        self.duration = max(written) - began.stat().st_mtime
 
     def start(self, name: str, *args: str) -> multiprocessing.Process:
         """Start a fit in a folder of this name."""
@@ -135,15 +134,14 @@ class Runs:
         process = self.start(name)
         self.wait_for_training(name, process)
         began = time.monotonic()
+        process.join(dice.uniform(0, self.duration))
         if while_saving:
-            self._wait_for_save(name, process, dice.randrange(2 * len(self.unbroken)))
-            time.sleep(dice.uniform(0, 0.002))
-        else:
-            process.join(dice.uniform(0, self.duration))
+            self._wait_for_save(name, process)
         instant = time.monotonic() - began
         kill_all(process)
         left = checkpoints(self.root / name)
-        damaged = sum(not is_whole(path) for path in left.values())
+        whole = [path for path in left.values() if is_whole(path)]
+        saved_steps = max(map(step, whole), default=0)
         unfinished = len(list((self.root / name).rglob(UNFINISHED)))
         self.finish(self.start(name, *(["--ckpt_path=last"] if left else [])))
         ended = checkpoints(self.root / name)
@@ -153,8 +151,8 @@ class Runs:
             processes=self.processes,
             while_saving=while_saving,
             instant=round(instant, 4),
-            saved_steps=max((step(path) for path in left.values() if is_whole(path)), default=0),
-            unloadable=damaged,
+            saved_steps=saved_steps,
+            unloadable=len(left) - len(whole),
             unfinished=unfinished,
             equal=same(ended.get("last.ckpt"), self.unbroken["last.ckpt"]),
             leftovers=(
@@ -165,12 +163,10 @@ class Runs:
         shutil.rmtree(self.root / name)
         return result
 
-    def _wait_for_save(self, name: str, process: multiprocessing.Process, nth: int) -> None:
-        seen: set[str] = set()
-        while process.is_alive() and len(seen) <= nth:
-            seen |= {
-                path.name for path in (self.root / name).glob(f"*/*/checkpoints/{UNFINISHED}")
-            }
+    def _wait_for_save(self, name: str, process: multiprocessing.Process) -> None:
+        folder = self.root / name / "lightning_logs/version_0/checkpoints"
+        while process.is_alive() and not any(folder.glob(UNFINISHED)):
+            pass
 
 
 def command(args: list[str], log: str) -> None:
@@ -246,7 +242,7 @@ def attack(
 ) -> list[Kill]:
     """Spread so many kills over all combinations."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(
-        ["lightning_ebm.cli.lightning_cli", "tensorboard", "torch.utils.tensorboard"]
+        ["lightning_ebm.cli.lightning_cli", "matplotlib.figure", "torch.utils.tensorboard"]
     )
     os.environ["OMP_NUM_THREADS"] = "1"
     dice = random.Random(seed)
@@ -288,7 +284,7 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", default=["mala", "flow_mcmc", "coopflow"])
     parser.add_argument("--folders", nargs="+", type=Path, default=[Path("kills")])
     parser.add_argument("--processes", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     given = vars(parser.parse_args())
