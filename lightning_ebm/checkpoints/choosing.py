@@ -11,13 +11,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lightning_ebm.checkpoints.reading import read, step
 from lightning_ebm.errors import SettingError
 
-LAYOUTS = (
-    "checkpoints",
-    "version_*/checkpoints",
-    "*/version_*/checkpoints",
-    "lightning_logs/*/checkpoints",
-)
-"""Where runs keep their checkpoints below a root folder: without a logger, and with one."""
+RUNS = ("version_*", "*/version_*", "lightning_logs/*")
+"""Where runs with a logger lie below a root folder; those without lie in it."""
 
 LOOKED_AT = 8
 """Files of a run that are opened to find the last, by the time they were written."""
@@ -59,6 +54,11 @@ def last(folder: Path) -> Path:
     return max(_readable(folder), key=lambda item: (item[1], item[0].stem.startswith("last")))[0]
 
 
+def run_folders(root: Path) -> set[Path]:
+    """The folders of a root folder in which runs can lie."""
+    return {root, *(folder for layout in RUNS for folder in root.glob(layout))}
+
+
 def _best(folder: Path) -> Path:
     # The state that was written last knows of all that were saved before it.
     latest = max(_readable(folder), key=lambda item: (item[1], item[0].stat().st_mtime_ns))[0]
@@ -85,7 +85,7 @@ def _monitors(contents: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _folders(root: Path, *also: Path) -> set[Path]:
-    found = {folder.absolute() for layout in LAYOUTS for folder in root.glob(layout)}
+    found = {run.absolute() / "checkpoints" for run in run_folders(root)}
     return {folder for folder in found | {f.absolute() for f in also} if _files(folder)}
 
 

@@ -17,9 +17,16 @@ def saves(trainer: L.Trainer) -> bool:
     return _keeper(trainer) is not None and not trainer.fast_dev_run
 
 
-def ends_within_epoch(trainer: L.Trainer) -> bool:
-    """Whether training ends with the batch that is just over, while its epoch is not."""
-    return _ends(trainer) and _within_epoch(trainer)
+def ends(trainer: L.Trainer) -> bool:
+    """Whether the step that is just over is the last, by their number or by request."""
+    if 0 <= trainer.max_steps <= trainer.global_step:
+        return True
+    return trainer.should_stop and trainer.fit_loop._can_stop_early
+
+
+def is_within_epoch(trainer: L.Trainer) -> bool:
+    """Whether an epoch is not over with the batch that is."""
+    return not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
 
 
 def ends_after_epoch(trainer: L.Trainer) -> bool:
@@ -27,7 +34,7 @@ def ends_after_epoch(trainer: L.Trainer) -> bool:
     epochs = trainer.fit_loop.max_epochs
     done = trainer.fit_loop.epoch_progress.current.processed
     last_epoch = epochs is not None and 0 <= epochs <= done
-    return (last_epoch or _ends(trainer)) and not _within_epoch(trainer)
+    return (last_epoch or ends(trainer)) and not is_within_epoch(trainer)
 
 
 def save_last(trainer: L.Trainer, *, validated: bool = False) -> str | None:
@@ -47,7 +54,7 @@ def save_last(trainer: L.Trainer, *, validated: bool = False) -> str | None:
         save_best(trainer)
     metrics = keeper._monitor_candidates(trainer)
     anew = keeper._last_global_step_saved != trainer.global_step
-    if anew and keeper.monitor is None and _within_epoch(trainer) and _counts(keeper, trainer):
+    if anew and keeper.monitor is None and is_within_epoch(trainer) and _counts(keeper, trainer):
         # Lightning's would come when the epoch is declared to be over.
         keeper._save_topk_checkpoint(trainer, metrics)
     if not _is_saved(keeper, trainer):
@@ -88,19 +95,9 @@ def _is_saved(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:
     return not keeper.save_last or last.resolve() == saved.resolve()
 
 
-def _within_epoch(trainer: L.Trainer) -> bool:
-    return not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-
-
 def _counts(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:
     every = keeper._every_n_epochs
     return every >= 1 and (trainer.current_epoch + 1) % every == 0
-
-
-def _ends(trainer: L.Trainer) -> bool:
-    if 0 <= trainer.max_steps <= trainer.global_step:
-        return True
-    return trainer.should_stop and trainer.fit_loop._can_stop_early
 
 
 def _keeper(trainer: L.Trainer) -> ModelCheckpoint | None:

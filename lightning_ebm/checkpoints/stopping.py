@@ -15,8 +15,9 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from lightning_ebm.checkpoints.last_step import (
+    ends,
     ends_after_epoch,
-    ends_within_epoch,
+    is_within_epoch,
     save_best,
     save_last,
     save_last_after_epoch,
@@ -81,7 +82,7 @@ class StopSafely(L.Callback):
             return
         if told:
             self._stop(trainer, told)
-        elif ends_within_epoch(trainer):
+        elif ends(trainer) and is_within_epoch(trainer):
             save_last(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -89,11 +90,14 @@ class StopSafely(L.Callback):
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         self.validated_step = trainer.global_step
-        if told := self._told(trainer):
+        # At the end of an epoch a checkpoint that goes on with the next is a moment away.
+        if is_within_epoch(trainer) and (told := self._told(trainer)):
             self._stop(trainer, told)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save the last step of all, if it is an epoch's last."""
+        """Stop, if told to; save the last step of all, if it is an epoch's last."""
+        if told := self._told(trainer):
+            self._stop(trainer, told)
         if ends_after_epoch(trainer):
             save_last_after_epoch(trainer)
 

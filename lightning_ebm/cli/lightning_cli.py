@@ -23,7 +23,7 @@ from lightning_ebm.checkpoints.writing import is_full
 from lightning_ebm.cli.arguments import class_at
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.origin import Origin, with_origin
-from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied
+from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.errors import SettingError
@@ -153,6 +153,7 @@ class EBMCLI(LightningCLI):
         overwrite = self.config[self.subcommand].overwrite
         if not (self.goes_on or overwrite):
             refuse_occupied(self.trainer)
+        remove_litter(self.trainer)
         for callback in self.trainer.checkpoint_callbacks:
             if isinstance(callback, RunCheckpoint):
                 callback.replaces_files = overwrite

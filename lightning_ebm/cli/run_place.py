@@ -8,6 +8,8 @@ import lightning as L
 from jsonargparse import Namespace
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from lightning_ebm.checkpoints.choosing import run_folders
+from lightning_ebm.checkpoints.writing import remove_abandoned
 from lightning_ebm.cli.origin import Origin
 from lightning_ebm.errors import SettingError
 
@@ -53,3 +55,10 @@ def refuse_occupied(trainer: L.Trainer) -> None:
         f"{folder} has checkpoints of another run: give {remedy}, or --ckpt_path=last to go on "
         "with it, or --overwrite=true"
     )
+
+
+def remove_litter(trainer: L.Trainer) -> None:
+    """Remove what runs of this root folder that were killed have left unfinished."""
+    for run in run_folders(Path(trainer.default_root_dir)):
+        for folder in (run, run / "checkpoints"):
+            remove_abandoned(folder)

@@ -142,3 +142,51 @@ def test_a_script_writes_whole_files(small_module, small_data, small_trainer):
     trainer = small_trainer(max_steps=1)
     trainer.fit(small_module(), datamodule=small_data())
     assert type(trainer.strategy.checkpoint_io) is WholeFiles
+
+
+@pytest.fixture
+def slurm(monkeypatch, tmp_path):
+    """A job of one task, and an scontrol that notes what it is asked for."""
+    asked = tmp_path / "asked"
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text(f"#!/bin/sh\necho $@ > {asked}\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", str(scontrol.parent), prepend=os.pathsep)
+    for key, value in {"NTASKS": 1, "JOB_ID": 7, "JOB_NAME": "run", "PROCID": 0}.items():
+        monkeypatch.setenv(f"SLURM_{key}", str(value))
+    monkeypatch.setenv("SLURM_LOCALID", "0")
+    monkeypatch.setenv("SLURM_NODEID", "0")
+    return asked
+
+
+def test_before_preemption_slurm_requeues_a_job_that_has_saved(
+    slurm, keeps, small_module, small_data, tmp_path, capfd
+):
+    with pytest.raises(SystemExit, match="138"):
+        keeps(Sends(signal.SIGUSR1), max_steps=40).fit(small_module(), small_data())
+    assert slurm.read_text() == "requeue 7\n"
+    assert step_of(tmp_path / "kept" / "last.ckpt") == 13
+    assert step_of(tmp_path / "hpc_ckpt_1.ckpt") == 13
+    assert "stopped by SIGUSR1 after step 13" in capfd.readouterr().err
+
+
+def test_after_a_signal_at_the_end_of_an_epoch_the_run_goes_on_bit_for_bit(
+    keeps, small_module, small_data, tmp_path
+):
+    settings = {"max_steps": 40}
+    straight = small_module("mala", search_steps=0)
+    keeps(**settings).fit(straight, datamodule=small_data())
+    stopped = small_module("mala", search_steps=0)
+    trainer = keeps(Sends(signal.SIGTERM, at_step=20), **settings)
+    with pytest.raises(SystemExit):
+        trainer.fit(stopped, datamodule=small_data())
+    saved = trainer.checkpoint_callback._last_checkpoint_saved
+    assert step_of(saved) == 20
+    resumed = small_module("mala", search_steps=0)
+    keeps(**settings).fit(resumed, datamodule=small_data(), ckpt_path=saved)
+    for (key, first), second in zip(
+        straight.state_dict().items(), resumed.state_dict().values(), strict=True
+    ):
+        if isinstance(first, torch.Tensor):
+            assert first.equal(second), key
