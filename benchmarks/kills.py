@@ -27,35 +27,20 @@ import torch
 import yaml
 from torch.utils._pytree import tree_flatten
 
-SETTINGS = {
-    "seed_everything": 0,
-    "trainer": {
-        "accelerator": "cpu",
-        "log_every_n_steps": 5,
-        "enable_model_summary": False,
-        "enable_progress_bar": False,
-        "num_sanity_val_steps": 0,
-        "limit_val_batches": 0,
-    },
-    "model": {
-        "energy": {"class_path": "MLP", "init_args": {"event_shape": [2], "hidden": [64, 64]}},
-        "flow": {
-            "class_path": "RealNVP",
-            "init_args": {"event_shape": [2], "n_layers": 2, "hidden": 8},
-        },
-        "flow_pretraining": 3,
-    },
-    "data": {
-        "class_path": "KnownDensity",
-        "init_args": {
-            "density": "TwoModes",
-            "train_size": 1000,
-            "test_size": 100,
-            "batch_size": 50,
-        },
-    },
-    "pictures": {"every_n_steps": 100_000},
-}
+SETTINGS = yaml.safe_load("""
+seed_everything: 0
+trainer:
+  {accelerator: cpu, log_every_n_steps: 5, enable_model_summary: false,
+   enable_progress_bar: false, num_sanity_val_steps: 0, limit_val_batches: 0}
+model:
+  energy: {class_path: MLP, init_args: {event_shape: [2], hidden: [64, 64]}}
+  flow: {class_path: RealNVP, init_args: {event_shape: [2], n_layers: 2, hidden: 8}}
+  flow_pretraining: 3
+data:
+  class_path: KnownDensity
+  init_args: {density: TwoModes, train_size: 1000, test_size: 100, batch_size: 50}
+pictures: {every_n_steps: 100000}
+""")
 STEPS_PER_EPOCH = 20
 """Of one process."""
 
