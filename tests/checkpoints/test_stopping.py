@@ -68,9 +68,7 @@ def test_a_signal_saves_the_step_and_says_where(
     assert signal.getsignal(number) == before
 
 
-def test_a_signal_waits_for_validation_and_for_accumulated_gradients(
-    keeps, small_module, small_data, tmp_path
-):
+def test_a_signal_waits_for_validation(keeps, small_module, small_data, tmp_path):
     trainer = keeps(
         Sends(signal.SIGTERM, in_validation=True),
         keeper={"monitor": "val/kl", "save_last": True, "every_n_train_steps": 100},
@@ -82,6 +80,20 @@ def test_a_signal_waits_for_validation_and_for_accumulated_gradients(
         trainer.fit(small_module(), datamodule=small_data())
     assert step_of(tmp_path / "kept" / "last.ckpt") == 2
     assert trainer.checkpoint_callback.best_model_score is not None
+
+
+def test_a_signal_waits_for_accumulated_gradients(keeps, small_module, small_data, tmp_path):
+    class BetweenSteps(Sends):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            if batch_idx == 6:
+                self._send()
+
+    trainer = keeps(BetweenSteps(signal.SIGTERM, at_step=0), accumulate_grad_batches=5)
+    with pytest.raises(SystemExit, match="143"):
+        trainer.fit(small_module(), datamodule=small_data())
+    saved = torch.load(tmp_path / "kept" / "last.ckpt", weights_only=True)
+    progress = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+    assert (saved["global_step"], progress["ready"]) == (2, 10)
 
 
 def test_a_second_interrupt_stops_at_once(keeps, small_module, small_data, tmp_path):
@@ -114,6 +126,7 @@ def test_a_users_own_handler_stays(keeps, small_module, small_data):
         {"save_last": True},
         {"monitor": "val/kl", "mode": "max", "save_last": True},
         {"monitor": "val/kl", "save_on_train_epoch_end": False},
+        {"monitor": "val/kl", "save_last": True, "save_top_k": -1},
         {"save_top_k": 0},
     ],
     ids=str,
@@ -127,6 +140,8 @@ def test_the_last_step_has_a_checkpoint(keeper, end, keeps, small_module, small_
     steps = {path.name: step_of(path) for path in (tmp_path / "kept").iterdir()}
     assert max(steps.values()) == trainer.global_step
     assert not keeper.get("save_last") or steps["last.ckpt"] == trainer.global_step
+    if keeper.get("save_top_k") == -1 and trainer.global_step == 20:
+        assert "epoch=1-step=20.ckpt" in steps, "the last epoch was validated and not judged"
     if keeper.get("monitor"):
         assert trainer.checkpoint_callback.best_model_path
 
