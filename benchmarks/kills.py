@@ -238,6 +238,7 @@ def attack(
         runs = Runs(sampler, folder, n, epochs)
         for k in range(count):
             results.append(runs.kill(f"killed_{k}", dice, while_saving=len(results) % 2 == 1))
+            print(results[-1], file=sys.stderr, flush=True)
         shutil.rmtree(runs.root)
     return results
 
