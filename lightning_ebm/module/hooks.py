@@ -2,7 +2,9 @@
 
 A batch: `training_step` → negative phase draws → objective → optimizer step of the learners.
 A chain: lives in the sampler, is drawn by the negative phase, saved by it for its process.
-A checkpoint: Lightning saves networks and optimizers, the negative phase adds each process's own.
+Data: Lightning loads them, through loaders that the data order has made resumable.
+A checkpoint: Lightning saves networks and optimizers; parts add each process's own, and the seed
+of the data.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.module.accumulation import Accumulation
+from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.learners import Learners, step_figures, unwrapped
 from lightning_ebm.module.model import EnergyBasedModel
 from lightning_ebm.module.preparation import (
@@ -24,6 +28,7 @@ from lightning_ebm.module.preparation import (
     fit_to_data,
     refuse_half_precision,
 )
+from lightning_ebm.module.process_state import pack, shared_state, unpack
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.objectives import Objective
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
@@ -35,6 +40,8 @@ class TrainedByLightning(EnergyBasedModel):
 
     Attributes:
         objective: what the energy minimises.
+        data_order: of training.
+        accumulation: of gradients, where several batches make a step.
         learners: optimizers, schedulers and clips of energy and flow.
         preparation: the flow's training before the first step.
         n_chains: negative samples per step and process, or None for as many as data.
@@ -42,6 +49,8 @@ class TrainedByLightning(EnergyBasedModel):
     """
 
     objective: Objective
+    data_order: DataOrder
+    accumulation: Accumulation
     learners: Learners
     preparation: Preparation
     n_chains: int | None
@@ -51,6 +60,8 @@ class TrainedByLightning(EnergyBasedModel):
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
+        if stage == "fit":
+            self.data_order.attach(self.trainer)
         if stage == "fit" and not self.prepared:
             with isolated():
                 data = first_points(self._points_of_one_pass())
@@ -62,7 +73,9 @@ class TrainedByLightning(EnergyBasedModel):
 
     def on_fit_start(self) -> None:
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
-        self.negative_phase.begin(torch.initial_seed(), self.global_rank)
+        seed = torch.initial_seed()
+        self.data_order.begin(self.trainer.strategy.broadcast(seed), self.global_rank)
+        self.negative_phase.begin(seed, self.global_rank)
         if not self.prepared:
             self._pretrain_flow()
             self.prepared.fill_(True)
@@ -86,6 +99,11 @@ class TrainedByLightning(EnergyBasedModel):
         for logger in self.loggers:
             logger.log_metrics({"flow_pretraining/loss": loss}, step=0)
 
+    def on_train_start(self) -> None:
+        """Stand where a resumed run stood."""
+        self.data_order.say_what_is_lost(self.trainer)
+        self.accumulation.put_back(self)
+
     # A step of training.
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
@@ -104,8 +122,9 @@ class TrainedByLightning(EnergyBasedModel):
         return total
 
     def on_after_backward(self) -> None:
-        """A batch has drawn what it draws."""
+        """A batch has drawn what it draws, and its gradients wait for their step."""
         self.negative_phase.mark()
+        self.accumulation.waits = True
 
     def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
         """Log each network's gradient norm, before clipping."""
@@ -134,6 +153,7 @@ class TrainedByLightning(EnergyBasedModel):
     ) -> None:
         """Step both networks, give the flow its extra steps, update the moving average."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        self.accumulation.waits = False
         phase = self.negative_phase
         self.learners.teach_flow_again(
             self.sampler,
@@ -154,16 +174,22 @@ class TrainedByLightning(EnergyBasedModel):
     def on_fit_end(self) -> None:
         """The stream ends with training."""
         self.negative_phase.end()
+        self.data_order.detach(self.trainer)
 
     # Checkpoints.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the sampler and the random state of every process."""
-        self.negative_phase.save(checkpoint, self.sampler)
+        """Save the sampler and all else that is each process's own, and the seed of the data."""
+        own = {"random": self.negative_phase.state(), "gradients": self.accumulation.state(self)}
+        pack(checkpoint, self.sampler, own, {"data_seed": self.data_order.seed})
+        self.data_order.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up this process's own."""
-        self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
+        self.data_order.load(shared_state(checkpoint).get("data_seed"))
+        own = unpack(checkpoint, self.sampler, self.global_rank)
+        self.negative_phase.resumed = own.get("random")
+        self.accumulation.resumed = own.get("gradients", {})
 
     # Looking at the model.
 
@@ -235,9 +261,7 @@ class TrainedByLightning(EnergyBasedModel):
         return self.trainer.strategy.reduce(tensor, reduce_op="mean")
 
     def _points_of_one_pass(self) -> Iterator[Tensor]:
-        # Trainer's own loop would make its iterator here and now, with the random state of
-        # neither a new run nor a resumed one: hence a loader apart from it.
-        for batch in self.trainer.fit_loop._data_source.dataloader():
+        for batch in self.data_order.one_pass():
             yield self.points(batch)
 
     def _endless_points(self) -> Iterator[Tensor]:

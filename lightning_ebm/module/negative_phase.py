@@ -1,15 +1,12 @@
 """The negative phase of one process: its chains, its random stream, and what they are watched for.
 
-What it owns differs between processes. `save` and `load` say what of it a checkpoint holds:
-the sampler's chains and the random state after the latest batch, one entry a process.
+What it owns differs between processes. Of it a checkpoint holds the sampler's chains, and in
+`state` and `resumed` the random state after the latest batch, one entry a process.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning_ebm.module.chain_watch import ChainWatch
-from lightning_ebm.module.process_state import pack, unpack
 from lightning_ebm.problem import Problem
 from lightning_ebm.random_state import random_state, seed_process, set_random_state
 from lightning_ebm.sampler import Draw, Sampler
@@ -62,10 +59,6 @@ class NegativePhase:
         """The stream ends with training."""
         self.stream = None
 
-    def save(self, checkpoint: dict[str, Any], sampler: Sampler) -> None:
-        """Write the chains and the random state of every process into a checkpoint."""
-        pack(checkpoint, sampler, self.stream or random_state())
-
-    def load(self, checkpoint: dict[str, Any], sampler: Sampler, rank: int) -> None:
-        """Take up this process's own."""
-        self.resumed = unpack(checkpoint, sampler, rank)
+    def state(self) -> dict[str, object]:
+        """What a checkpoint holds of it beside the sampler: where the stream is."""
+        return self.stream or random_state()

@@ -1,0 +1,122 @@
+"""The order of the training data, and its noise: a function of a seed and of where Trainer stands.
+
+The seed is all that a checkpoint holds of it; where training stands is in Trainer's own progress.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import lightning as L
+from lightning.fabric.utilities.types import _Stateful
+from lightning.pytorch.trainer.connectors.data_connector import _DataLoaderSource
+from lightning.pytorch.utilities import CombinedLoader, rank_zero_warn
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.data import DataLoader, IterableDataset
+
+from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
+
+
+class DataOrder:
+    """Makes every loader of training data that can be resumable so, the user's own included.
+
+    Attributes:
+        seed: of the run, the same in every process.
+        resumed: the seed that a checkpoint held, until training goes on from there.
+    """
+
+    def __init__(self) -> None:
+        self.seed = 0
+        self.resumed: int | None = None
+        self._known = True
+        self._rank = 0
+        self._plain: _DataLoaderSource | None = None
+
+    def attach(self, trainer: L.Trainer) -> None:
+        """Stand between Trainer and where its training data come from."""
+        loop = trainer.fit_loop
+        self._plain = loop._data_source
+
+        def place() -> Place:
+            epoch = loop.epoch_progress.current.processed
+            done = loop.epoch_loop.batch_progress.current.ready
+            return Place(self.seed, self._rank, epoch, done)
+
+        def resumable(loader: object) -> object:
+            return ResumableLoader.of(loader, place) if can_resume(loader) else loader
+
+        loop._data_source = _ResumableSource(self._plain, resumable)
+
+    def detach(self, trainer: L.Trainer) -> None:
+        """Leave Trainer as it was."""
+        if self._plain is not None:
+            trainer.fit_loop._data_source = self._plain
+
+    def one_pass(self) -> Any:  # noqa: ANN401 - anybody's data
+        """The user's training data apart from Trainer's loop, in an order of their own."""
+        return self._plain.dataloader()
+
+    def begin(self, seed: int, rank: int) -> None:
+        """Go on with the order of a resumed run; in a new one take this seed.
+
+        Args:
+            seed: the same in every process.
+            rank: of this process.
+        """
+        self.seed = seed if self.resumed is None else self.resumed
+        self.resumed = None
+        self._rank = rank
+
+    def save(self, checkpoint: dict[str, Any]) -> None:
+        """Take the empty states of loaders out of a checkpoint.
+
+        Trainer would refuse to resume with another number of loaders that have a state.
+        """
+        loop = checkpoint["loops"]["fit_loop"]["state_dict"]
+        if not any(loop.get("combined_loader", ())):
+            loop.pop("combined_loader", None)
+
+    def load(self, seed: int | None) -> None:
+        """Take up the seed that a checkpoint holds, if it does."""
+        self.resumed = seed
+        self._known = seed is not None
+
+    def say_what_is_lost(self, trainer: L.Trainer) -> None:
+        """Warn, in the middle of an epoch, of data that go on elsewhere than they stopped."""
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        if not 0 < done < trainer.num_training_batches:
+            return
+        loaders = tree_leaves(trainer.train_dataloader)
+        anew = [_name(loader) for loader in loaders if not isinstance(loader, _Stateful)]
+        if not self._known:
+            anew = ["a run whose checkpoint does not hold their order"]
+        if anew:
+            rank_zero_warn(
+                f"resumed after {done} batches of an epoch, with training data of "
+                f"{', '.join(anew)}: the rest of this epoch is drawn anew, so that some points "
+                "are seen twice and others not at all; resume from the end of an epoch, or give a "
+                "DataLoader of a data set that is no IterableDataset"
+            )
+
+
+class _ResumableSource(_DataLoaderSource):
+    """Where training data come from, each loader exchanged for a resumable one."""
+
+    def __init__(self, plain: _DataLoaderSource, resumable: Any) -> None:  # noqa: ANN401
+        super().__init__(plain.instance, plain.name)
+        self._resumable = resumable
+
+    def dataloader(self) -> Any:  # noqa: ANN401 - loaders in any nesting
+        loaders = super().dataloader()
+        if isinstance(loaders, CombinedLoader):
+            combined = copy(loaders)
+            combined.flattened = [self._resumable(loader) for loader in loaders.flattened]
+            return combined
+        return tree_map(self._resumable, loaders)
+
+
+def _name(loader: object) -> str:
+    if isinstance(loader, DataLoader) and isinstance(loader.dataset, IterableDataset):
+        return type(loader.dataset).__name__
+    return type(loader).__name__
