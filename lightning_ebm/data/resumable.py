@@ -59,6 +59,7 @@ class ResumableLoader(DataLoader):
     Args:
         dataset: any but an iterable one.
         place: tells where training stands when a pass begins.
+        on_batch: called when a batch has been loaded.
         seeds_sampler: whether a `DistributedSampler` is seeded by the run's seed.
         settings: all else that a `DataLoader` takes.
     """
@@ -68,16 +69,20 @@ class ResumableLoader(DataLoader):
         dataset: Dataset,
         *,
         place: Callable[[], Place],
+        on_batch: Callable[[], None],
         seeds_sampler: bool = True,
         **settings: Any,  # noqa: ANN401 - torch's own
     ) -> None:
         self.place = place
+        self.on_batch = on_batch
         self.seeds_sampler = seeds_sampler
         self._inner: DataLoader | None = None
         super().__init__(dataset, **settings)
 
     @classmethod
-    def of(cls, loader: DataLoader, place: Callable[[], Place]) -> ResumableLoader:
+    def of(
+        cls, loader: DataLoader, place: Callable[[], Place], on_batch: Callable[[], None]
+    ) -> ResumableLoader:
         """The same loader, as one that begins where training stands."""
         # A batch sampler of torch's own kind is made anew; Trainer exchanges its sampler then.
         custom = loader.batch_size is None and loader.batch_sampler is not None
@@ -86,12 +91,14 @@ class ResumableLoader(DataLoader):
         settings = {name: getattr(loader, name) for name in names if hasattr(loader, name)}
         settings = {name: value for name, value in settings.items() if name not in left_out}
         own = isinstance(_innermost(loader), DistributedSampler)
-        return cls(place=place, seeds_sampler=not own, **settings)
+        return cls(place=place, on_batch=on_batch, seeds_sampler=not own, **settings)
 
     def __iter__(self) -> Iterator[Any]:
         # A generator, so that the place is asked for with the first batch. Trainer makes its
         # iterator before it knows the epoch.
-        yield from self._loading()
+        for batch in self._loading():
+            self.on_batch()
+            yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing, the place being all: by this method Trainer knows that it can resume."""

@@ -5,6 +5,7 @@ The seed is all that a checkpoint holds of it; where training stands is in Train
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import Any
 
@@ -33,18 +34,25 @@ class DataOrder:
         self._rank = 0
         self._plain: _DataLoaderSource | None = None
 
-    def attach(self, trainer: L.Trainer) -> None:
-        """Stand between Trainer and where its training data come from."""
+    def attach(self, trainer: L.Trainer, on_batch: Callable[[], None]) -> None:
+        """Stand between Trainer and where its training data come from.
+
+        Args:
+            trainer: about to fit.
+            on_batch: called when a batch has been loaded.
+        """
         loop = trainer.fit_loop
         self._plain = loop._data_source
 
         def place() -> Place:
             epoch = loop.epoch_progress.current.processed
-            done = loop.epoch_loop.batch_progress.current.ready
+            # Once training has ended, its loader is anybody's.
+            ended = self._plain is None
+            done = 0 if ended else loop.epoch_loop.batch_progress.current.ready
             return Place(self.seed, self._rank, epoch, done)
 
         def resumable(loader: object) -> object:
-            return ResumableLoader.of(loader, place) if can_resume(loader) else loader
+            return ResumableLoader.of(loader, place, on_batch) if can_resume(loader) else loader
 
         loop._data_source = _ResumableSource(self._plain, resumable)
 
@@ -52,10 +60,14 @@ class DataOrder:
         """Leave Trainer as it was."""
         if self._plain is not None:
             trainer.fit_loop._data_source = self._plain
+            self._plain = None
 
-    def one_pass(self) -> Any:  # noqa: ANN401 - anybody's data
-        """The user's training data apart from Trainer's loop, in an order of their own."""
-        return self._plain.dataloader()
+    def one_pass(self) -> Iterator[Any]:
+        """Batches of the user's training data apart from Trainer's loop, in another order."""
+        loaders = self._plain.dataloader()
+        combined = isinstance(loaders, CombinedLoader)
+        for batch, _, _ in loaders if combined else CombinedLoader(loaders, "max_size_cycle"):
+            yield batch
 
     def begin(self, seed: int, rank: int) -> None:
         """Go on with the order of a resumed run; in a new one take this seed.

@@ -29,6 +29,7 @@ from lightning_ebm.module.preparation import (
     refuse_half_precision,
 )
 from lightning_ebm.module.process_state import pack, shared_state, unpack
+from lightning_ebm.module.progress import as_after_last_batch
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.objectives import Objective
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
@@ -61,7 +62,8 @@ class TrainedByLightning(EnergyBasedModel):
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
         if stage == "fit":
-            self.data_order.attach(self.trainer)
+            # What callbacks and validation have drawn since the last step does not count.
+            self.data_order.attach(self.trainer, self.negative_phase.put_back)
         if stage == "fit" and not self.prepared:
             with isolated():
                 data = first_points(self._points_of_one_pass())
@@ -185,7 +187,9 @@ class TrainedByLightning(EnergyBasedModel):
         self.data_order.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up this process's own."""
+        """Take up this process's own, and mend what Trainer would misread."""
+        if self._trainer is not None:
+            as_after_last_batch(checkpoint, counts_steps=self.trainer.max_steps != -1)
         self.data_order.load(shared_state(checkpoint).get("data_seed"))
         own = unpack(checkpoint, self.sampler, self.global_rank)
         self.negative_phase.resumed = own.get("random")

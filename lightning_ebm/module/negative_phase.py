@@ -22,6 +22,7 @@ class NegativePhase:
         stream: the random state after the latest batch of training: it is what is saved, and what
             is put back after validation, so that looking at a run draws nothing from it.
         resumed: the random state that a checkpoint held, until training goes on from there.
+        ended: where the stream was when training ended.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class NegativePhase:
         self.watch = ChainWatch()
         self.stream: dict[str, object] | None = None
         self.resumed: dict[str, object] | None = None
+        self.ended: dict[str, object] | None = None
 
     def begin(self, seed: int, rank: int) -> None:
         """Go on with the random state of a resumed run; in a new one seed this process."""
@@ -56,9 +58,9 @@ class NegativePhase:
             set_random_state(self.stream)
 
     def end(self) -> None:
-        """The stream ends with training."""
-        self.stream = None
+        """The stream ends with training, but for a checkpoint that is written later."""
+        self.stream, self.ended = None, self.stream
 
     def state(self) -> dict[str, object]:
         """What a checkpoint holds of it beside the sampler: where the stream is."""
-        return self.stream or random_state()
+        return self.stream or self.resumed or self.ended or random_state()

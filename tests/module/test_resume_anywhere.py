@@ -1,4 +1,4 @@
-"""A run stopped at any step goes on as one that never stopped, bit for bit, whatever loads data."""
+"""A run stopped at any step goes on as one never stopped, bit for bit, whatever loads its data."""
 
 from __future__ import annotations
 
@@ -81,9 +81,16 @@ class Stop(L.Callback):
             trainer.save_checkpoint(self.path)
 
 
+class Draws(L.Callback):
+    """Looks at a run carelessly, drawing from its random numbers."""
+
+    def on_train_batch_end(self, *_):
+        torch.randn(3)
+
+
 BATCH, CHECK, EPOCH = "on_train_batch_end", "on_validation_end", "on_train_epoch_end"
 
-CASES = {
+STOPS = {
     "first batch": (plain, {}, BATCH, 1),
     "mid-epoch": (plain, {}, BATCH, 4),
     "mid-epoch, with validation": (plain, VALIDATION, BATCH, 4),
@@ -103,6 +110,9 @@ CASES = {
         plain, {"accumulate_grad_batches": 2} | VALIDATION, CHECK, 13
     ),
     "limited epochs": (plain, {"limit_train_batches": 7}, BATCH, 9),
+}  # fmt: skip
+
+LOADERS = {
     "workers": (lambda: plain(num_workers=2), {}, BATCH, 14),
     "persistent workers": (
         lambda: plain(num_workers=2, persistent_workers=True), VALIDATION, BATCH, 14
@@ -117,28 +127,90 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("limit", [{"max_epochs": 3, "max_steps": -1}, {"max_steps": 25}])
-@pytest.mark.parametrize("case", CASES)
-def test_resumed_is_never_stopped_bit_for_bit(case, limit, small_module, small_trainer, tmp_path):
-    loader, settings, hook, batches = CASES[case]
-    if "max_steps" in limit and "accumulate_grad_batches" in settings:
-        limit = {"max_steps": 9}
-    settings = settings | limit
+@pytest.fixture
+def fit(small_module, small_trainer):
+    """Fit a module whose batches get noise on their way, too; return it and its trainer."""
 
-    def fit(path=None, **more):
+    def run(loader, path=None, callbacks=(), **settings):
         module = small_module("flow_mcmc", **SETTINGS)
-        trainer = small_trainer(**settings | more)
+        module.on_after_batch_transfer = lambda batch, _: (
+            batch + 0.1 * torch.randn(2) if isinstance(batch, torch.Tensor) else batch
+        )
+        trainer = small_trainer(callbacks=[*callbacks, Draws()], **settings)
         if path is not None:
             L.seed_everything(99, verbose=False)
-        trainer.fit(module, loader(), plain(shuffle=False), ckpt_path=path)
+        trainer.fit(module, loader, plain(shuffle=False), ckpt_path=path)
         return module, trainer
 
-    path = tmp_path / "stopped.ckpt"
-    straight, trainer = fit(callbacks=[Stop(path, hook, batches)])
-    resumed, again = fit(path)
+    return run
+
+
+def assert_same(first, second) -> None:
+    (module, trainer), (other, again) = first, second
     assert again.global_step == trainer.global_step
-    assert_equal(everything(resumed), everything(straight))
-    states = [t.optimizers[0].state_dict() for t in (trainer, again)]
-    assert str(states[0]) == str(states[1])
-    states = [t.lr_scheduler_configs[0].scheduler.state_dict() for t in (trainer, again)]
-    assert states[0] == states[1]
+    assert_equal(everything(other), everything(module))
+    of_optimizers = [str(t.optimizers[0].state_dict()) for t in (trainer, again)]
+    assert of_optimizers[0] == of_optimizers[1]
+    of_schedulers = [t.lr_scheduler_configs[0].scheduler.state_dict() for t in (trainer, again)]
+    assert of_schedulers[0] == of_schedulers[1]
+
+
+STEPS, EPOCHS = {"max_steps": 25}, {"max_epochs": 3, "max_steps": -1}
+
+
+@pytest.mark.parametrize(
+    ("case", "limit"),
+    [
+        *(pytest.param(STOPS[name], EPOCHS, id=f"{name}, of epochs") for name in STOPS),
+        *(pytest.param(STOPS[name], STEPS, id=f"{name}, of steps") for name in STOPS),
+        *(pytest.param(LOADERS[name], STEPS, id=name) for name in LOADERS),
+    ],
+)
+def test_resumed_is_never_stopped_bit_for_bit(case, limit, fit, tmp_path):
+    loader, settings, hook, batches = case
+    if "accumulate_grad_batches" in settings and limit is STEPS:
+        limit = {"max_steps": 9}
+    path = tmp_path / "stopped.ckpt"
+    straight = fit(loader(), callbacks=[Stop(path, hook, batches)], **settings | limit)
+    assert_same(straight, fit(loader(), path, **settings | limit))
+
+
+@pytest.mark.parametrize(
+    ("first", "batches", "then"),
+    [
+        ({"max_steps": 14}, 14, STEPS),
+        ({"max_steps": 14}, 14, EPOCHS),
+        ({"max_steps": 10}, 10, STEPS),
+        ({"max_epochs": 2, "max_steps": -1}, 20, STEPS),
+    ],
+)
+@pytest.mark.parametrize("hook", [EPOCH, "on_train_end", "afterwards"])
+def test_a_run_that_has_ended_is_told_to_go_on(first, batches, then, hook, fit, tmp_path):
+    path = tmp_path / "ended.ckpt"
+    _, trainer = fit(plain(), callbacks=[Stop(path, hook, batches)], **first)
+    if not path.exists():
+        trainer.save_checkpoint(path)
+    assert_same(fit(plain(), **then), fit(plain(), path, **then))
+
+
+def test_what_cannot_be_restored_is_said_in_the_middle_of_an_epoch(fit, tmp_path):
+    path = tmp_path / "stopped.ckpt"
+    data = DataLoader(Endless(), batch_size=8)
+    fit(data, callbacks=[Stop(path, BATCH, 4)], max_steps=5)
+    with pytest.warns(UserWarning, match="resumed after 4 batches .* of Endless: the rest"):
+        fit(data, path, max_steps=6)
+
+
+def test_trainer_and_global_random_numbers_are_left_as_they_were(fit):
+    data = plain(num_workers=1, worker_init_fn=see_own_data)
+    _, trainer = fit(data, max_steps=3)
+    assert trainer.fit_loop._data_source.dataloader() is data
+    loader = trainer.train_dataloader
+    assert loader.dataset is data.dataset
+    before = torch.get_rng_state()
+    assert len(list(loader)) == 10
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def see_own_data(worker: int) -> None:
+    assert isinstance(torch.utils.data.get_worker_info().dataset, Noisy)
