@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from lightning_ebm.finite import require_finite
 from lightning_ebm.flows import Flow
 
 
@@ -29,10 +30,18 @@ class JointOptimizer(Optimizer):
         self._join()
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Evaluate the closure once, then step every optimizer."""
+        """Evaluate the closure once, then step every optimizer.
+
+        Raises:
+            NotFiniteError: if gradients are not finite, and then no step is taken; or if weights
+                are not after it.
+        """
         loss = None if closure is None else closure()
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
+            require_finite(f"gradients of the {name}", _gradients(optimizer))
+        for name, optimizer in self.optimizers.items():
             optimizer.step()
+            require_finite(f"weights of the {name} after the step", _parameters(optimizer))
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 - torch's signature
@@ -111,6 +120,10 @@ def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:
         group["params"] = [p for p in group["params"] if id(p) in kept]
         optimizer.add_param_group({"params": spared, "weight_decay": 0.0})
     return optimizer
+
+
+def _gradients(optimizer: Optimizer) -> list[Tensor]:
+    return [p.grad for p in _parameters(optimizer) if p.grad is not None]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -32,7 +32,6 @@ class DataOrder:
         self.resumed: int | None = None
         self._known = True
         self._rank = 0
-        self._plain: _DataLoaderSource | None = None
 
     def attach(self, trainer: L.Trainer, on_batch: Callable[[], None]) -> None:
         """Stand between Trainer and where its training data come from.
@@ -42,29 +41,31 @@ class DataOrder:
             on_batch: called when a batch has been loaded.
         """
         loop = trainer.fit_loop
-        self._plain = loop._data_source
+        # Made anew, since an earlier fit may have ended before it could detach.
+        plain = _DataLoaderSource(loop._data_source.instance, loop._data_source.name)
 
         def place() -> Place:
             epoch = loop.epoch_progress.current.processed
             # Once training has ended, its loader is anybody's.
-            ended = self._plain is None
+            ended = loop._data_source is not source
             done = 0 if ended else loop.epoch_loop.batch_progress.current.ready
             return Place(self.seed, self._rank, epoch, done)
 
         def resumable(loader: object) -> object:
             return ResumableLoader.of(loader, place, on_batch) if can_resume(loader) else loader
 
-        loop._data_source = _ResumableSource(self._plain, resumable)
+        source = loop._data_source = _ResumableSource(plain, resumable)
 
-    def detach(self, trainer: L.Trainer) -> None:
+    @staticmethod
+    def detach(trainer: L.Trainer) -> None:
         """Leave Trainer as it was."""
-        if self._plain is not None:
-            trainer.fit_loop._data_source = self._plain
-            self._plain = None
+        if isinstance(source := trainer.fit_loop._data_source, _ResumableSource):
+            trainer.fit_loop._data_source = source.plain
 
-    def one_pass(self) -> Iterator[Any]:
+    @staticmethod
+    def one_pass(trainer: L.Trainer) -> Iterator[Any]:
         """Batches of the user's training data apart from Trainer's loop, in another order."""
-        loaders = self._plain.dataloader()
+        loaders = trainer.fit_loop._data_source.plain.dataloader()
         combined = isinstance(loaders, CombinedLoader)
         for batch, _, _ in loaders if combined else CombinedLoader(loaders, "max_size_cycle"):
             yield batch
@@ -117,6 +118,7 @@ class _ResumableSource(_DataLoaderSource):
 
     def __init__(self, plain: _DataLoaderSource, resumable: Any) -> None:  # noqa: ANN401
         super().__init__(plain.instance, plain.name)
+        self.plain = plain
         self._resumable = resumable
 
     def dataloader(self) -> Any:  # noqa: ANN401 - loaders in any nesting

@@ -1,4 +1,4 @@
-"""States of all rungs stand for the model by their weights, and are drawn as often as they weigh."""
+"""States of all rungs stand for the model by their weights, and are drawn as they weigh."""
 
 from __future__ import annotations
 
