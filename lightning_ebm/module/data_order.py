@@ -30,7 +30,7 @@ class DataOrder:
     def __init__(self) -> None:
         self.seed = 0
         self.resumed: int | None = None
-        self._known = True
+        self._saved: dict[str, Any] | None = None
         self._rank = 0
 
     def attach(self, trainer: L.Trainer, on_batch: Callable[[], None]) -> None:
@@ -81,36 +81,43 @@ class DataOrder:
         self.resumed = None
         self._rank = rank
 
-    def save(self, checkpoint: dict[str, Any]) -> None:
-        """Take the empty states of loaders out of a checkpoint.
+    def save(self, checkpoint: dict[str, Any], trainer: L.Trainer) -> dict[str, Any]:
+        """What a checkpoint is to hold: the seed, and how many batches an epoch has.
 
-        Trainer would refuse to resume with another number of loaders that have a state.
+        The empty states of loaders are taken out of it: Trainer would refuse to resume with
+        another number of loaders that have a state.
         """
-        loop = checkpoint["loops"]["fit_loop"]["state_dict"]
+        loop = checkpoint.get("loops", {}).get("fit_loop", {}).get("state_dict", {})
         if not any(loop.get("combined_loader", ())):
             loop.pop("combined_loader", None)
+        return {"data_seed": self.seed, "epoch_batches": float(trainer.num_training_batches)}
 
-    def load(self, seed: int | None) -> None:
-        """Take up the seed that a checkpoint holds, if it does."""
-        self.resumed = seed
-        self._known = seed is not None
+    def load(self, shared: dict[str, Any]) -> None:
+        """Take up what a checkpoint holds, if it does."""
+        self.resumed = shared.get("data_seed")
+        self._saved = shared
 
     def say_what_is_lost(self, trainer: L.Trainer) -> None:
         """Warn, in the middle of an epoch, of data that go on elsewhere than they stopped."""
         done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        if not 0 < done < trainer.num_training_batches:
+        if not 0 < done < trainer.num_training_batches or self._saved is None:
             return
         loaders = tree_leaves(trainer.train_dataloader)
         anew = [_name(loader) for loader in loaders if not isinstance(loader, _Stateful)]
-        if not self._known:
-            anew = ["a run whose checkpoint does not hold their order"]
-        if anew:
-            rank_zero_warn(
-                f"resumed after {done} batches of an epoch, with training data of "
-                f"{', '.join(anew)}: the rest of this epoch is drawn anew, so that some points "
-                "are seen twice and others not at all; resume from the end of an epoch, or give a "
-                "DataLoader of a data set that is no IterableDataset"
-            )
+        before, now = self._saved.get("epoch_batches"), float(trainer.num_training_batches)
+        if before is None:
+            cause = "its checkpoint does not hold the order of the data"
+        elif before != now:
+            cause = f"an epoch had {before:g} batches and has {now:g}"
+        elif anew:
+            cause = f"the order of {', '.join(anew)} is known to itself alone"
+        else:
+            return
+        rank_zero_warn(
+            f"resumed after {done} batches of an epoch, but {cause}: in the rest of this epoch some "
+            "points are seen twice and others not at all; resume from the end of an epoch, or with "
+            "a plain DataLoader, of a data set that is no IterableDataset, as it was"
+        )
 
 
 class _ResumableSource(_DataLoaderSource):

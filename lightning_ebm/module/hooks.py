@@ -197,15 +197,14 @@ class TrainedByLightning(EnergyBasedModel):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the sampler and all else that is each process's own, and the seed of the data."""
         own = {"random": self.negative_phase.state(), "gradients": self.accumulation.state(self)}
-        pack(checkpoint, self.sampler, own, {"data_seed": self.data_order.seed})
-        self.data_order.save(checkpoint)
+        pack(checkpoint, self.sampler, own, self.data_order.save(checkpoint, self.trainer))
         self.recovery.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up this process's own, and mend what Trainer would misread."""
         if self._trainer is not None:
             as_after_last_batch(checkpoint, counts_steps=self.trainer.max_steps != -1)
-        self.data_order.load(shared_state(checkpoint).get("data_seed"))
+        self.data_order.load(shared_state(checkpoint))
         own = unpack(checkpoint, self.sampler, self.global_rank)
         self.negative_phase.resumed = own.get("random")
         self.accumulation.resumed = own.get("gradients", {})

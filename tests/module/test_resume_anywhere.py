@@ -193,12 +193,28 @@ def test_a_run_that_has_ended_is_told_to_go_on(first, batches, then, hook, fit, 
     assert_same(fit(plain(), **then), fit(plain(), path, **then))
 
 
-def test_what_cannot_be_restored_is_said_in_the_middle_of_an_epoch(fit, tmp_path):
+@pytest.mark.parametrize(
+    ("first", "then", "sentence"),
+    [
+        (lambda: DataLoader(Endless(), 8), None, "the order of Endless is known to itself alone"),
+        (plain, lambda: plain(batch_size=10), "an epoch had 10 batches and has 8"),
+        (plain, lambda: DataLoader(Endless(), 8), "an epoch had 10 batches and has inf"),
+        (plain, plain, None),
+    ],
+)
+def test_what_is_lost_in_the_middle_of_an_epoch_is_said(
+    first, then, sentence, fit, tmp_path, recwarn
+):
     path = tmp_path / "stopped.ckpt"
-    data = DataLoader(Endless(), batch_size=8)
-    fit(data, callbacks=[Stop(path, BATCH, 4)], max_steps=5)
-    with pytest.warns(UserWarning, match="resumed after 4 batches .* of Endless: the rest"):
-        fit(data, path, max_steps=6)
+    fit(first(), callbacks=[Stop(path, BATCH, 4)], max_steps=5)
+    recwarn.clear()
+    fit((then or first)(), path, max_steps=6)
+    said = [str(w.message) for w in recwarn if "resumed after" in str(w.message)]
+    assert len(said) == (sentence is not None)
+    assert all(sentence in text for text in said)
+    # Lightning's own, of loaders that cannot resume, is not said of those that can.
+    lightnings = [w for w in recwarn if "not resumable" in str(w.message)]
+    assert not lightnings or "Endless" in sentence
 
 
 def test_trainer_and_global_random_numbers_are_left_as_they_were(fit):
