@@ -114,7 +114,7 @@ class DataOrder:
         else:
             return
         rank_zero_warn(
-            f"resumed after {done} batches of an epoch, but {cause}: in the rest of this epoch some "
+            f"resumed after {done} batches of an epoch, but {cause}: in the rest of it some "
             "points are seen twice and others not at all; resume from the end of an epoch, or with "
             "a plain DataLoader, of a data set that is no IterableDataset, as it was"
         )
