@@ -115,8 +115,8 @@ class DataOrder:
             return
         rank_zero_warn(
             f"resumed after {done} batches of an epoch, but {cause}: in the rest of it some "
-            "points are seen twice and others not at all; resume from the end of an epoch, or with "
-            "a plain DataLoader, of a data set that is no IterableDataset, as it was"
+            "points are seen twice and others not at all; resume from the end of an epoch, or "
+            "with a plain DataLoader, of a data set that is no IterableDataset, as it was"
         )
 
 
