@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
@@ -61,6 +63,10 @@ class TrainedByLightning(EnergyBasedModel):
     prepared: Tensor
 
     # Before training.
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Have every Trainer write checkpoints whole, and save the last step of a run."""
+        return [StopSafely()]
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
