@@ -6,7 +6,7 @@ Draws use the global generators, since normflows takes no other; what is here ke
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy
@@ -18,10 +18,7 @@ def seed_process(seed: int, rank: int) -> None:
 
     Lightning's `seed_everything` starts all processes alike, which would make their chains equal.
     """
-    words = numpy.random.SeedSequence([seed, rank]).generate_state(3, numpy.uint64)
-    torch.manual_seed(int(words[0]))
-    random.seed(int(words[1]))
-    numpy.random.seed(int(words[2]) % 2**32)
+    torch.manual_seed(_seed_generators([seed, rank]))
 
 
 def random_state() -> dict[str, object]:
@@ -56,3 +53,45 @@ def isolated() -> Iterator[None]:
         yield
     finally:
         set_random_state(state)
+
+
+@contextmanager
+def seeded(entropy: Sequence[int], *generators: torch.Generator) -> Iterator[None]:
+    """Draw as a function of these numbers alone, and leave every generator as it was.
+
+    Of the global generators only those of the CPU, for workers of a loader must not touch the GPU.
+
+    Args:
+        entropy: what the generators are seeded by, none negative.
+        generators: further ones; each is seeded by its own seed in place of the first number.
+    """
+    kept = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    kept_too = [generator.get_state() for generator in generators]
+    try:
+        torch.default_generator.manual_seed(_seed_generators(entropy))
+        for generator in generators:
+            generator.manual_seed(derived_seed(generator.initial_seed(), *entropy[1:]))
+        yield
+    finally:
+        torch.set_rng_state(kept[0])
+        random.setstate(kept[1])
+        numpy.random.set_state(kept[2])
+        for generator, state in zip(generators, kept_too, strict=True):
+            generator.set_state(state)
+
+
+def derived_seed(*entropy: int) -> int:
+    """A seed, below 2⁶³, that these numbers determine."""
+    return int(_words(entropy)[0] >> numpy.uint64(1))
+
+
+def _seed_generators(entropy: Sequence[int]) -> int:
+    """Seed Python's and NumPy's generators; return the seed of torch's."""
+    words = _words(entropy)
+    random.seed(int(words[1]))
+    numpy.random.seed(int(words[2]) % 2**32)
+    return int(words[0])
+
+
+def _words(entropy: Sequence[int]) -> numpy.ndarray:
+    return numpy.random.SeedSequence(list(entropy)).generate_state(3, numpy.uint64)

@@ -197,7 +197,10 @@ class ImageData(ABC, LightningDataModule):
 
 
 class _FreshImages(Dataset):
-    """Images that get new noise from the global generator whenever they are looked at."""
+    """Images that get new noise from the global generator whenever they are looked at.
+
+    In training that is seeded for each batch, by `ResumableLoader`.
+    """
 
     def __init__(self, images: LabelledImages, data: ImageData) -> None:
         self.images = images

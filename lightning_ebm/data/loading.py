@@ -37,7 +37,7 @@ class Rows(Dataset):
 
 
 def training_loader(dataset: Dataset, batch_size: int, processes: int) -> DataLoader:
-    """Shuffled whole batches of a data set; the order comes from the global generator.
+    """Shuffled whole batches of a data set; in training the order is a function of the run's seed.
 
     Raises:
         SettingError: if the share of one process does not fill one batch.

@@ -2,7 +2,9 @@
 
 A batch: `training_step` → negative phase draws → objective → optimizer step of the learners.
 A chain: lives in the sampler, is drawn by the negative phase, saved by it for its process.
-A checkpoint: Lightning saves networks and optimizers, the negative phase adds each process's own.
+Data: Lightning loads them, through loaders that the data order has made resumable.
+A checkpoint: Lightning saves networks and optimizers; parts add each process's own, and the seed
+of the data.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from torch.utils.data import DataLoader
 
 from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.errors import NotFiniteError
+from lightning_ebm.module.accumulation import Accumulation
+from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
 from lightning_ebm.module.learners import Learners, step_figures, unwrapped
 from lightning_ebm.module.model import EnergyBasedModel
@@ -28,6 +32,8 @@ from lightning_ebm.module.preparation import (
     fit_to_data,
     refuse_half_precision,
 )
+from lightning_ebm.module.process_state import pack, shared_state, unpack
+from lightning_ebm.module.progress import as_after_last_batch
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
@@ -40,6 +46,8 @@ class TrainedByLightning(EnergyBasedModel):
 
     Attributes:
         objective: what the energy minimises.
+        data_order: of training.
+        accumulation: of gradients, where several batches make a step.
         learners: optimizers, schedulers and clips of energy and flow.
         preparation: the flow's training before the first step.
         n_chains: negative samples per step and process, or None for as many as data.
@@ -47,6 +55,8 @@ class TrainedByLightning(EnergyBasedModel):
     """
 
     objective: Objective
+    data_order: DataOrder
+    accumulation: Accumulation
     learners: Learners
     preparation: Preparation
     n_chains: int | None
@@ -60,6 +70,9 @@ class TrainedByLightning(EnergyBasedModel):
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
+        if stage == "fit":
+            # What callbacks and validation have drawn since the last step does not count.
+            self.data_order.attach(self.trainer, self.negative_phase.put_back)
         if stage == "fit" and not self.prepared:
             with isolated():
                 data = first_points(self._points_of_one_pass())
@@ -71,7 +84,9 @@ class TrainedByLightning(EnergyBasedModel):
 
     def on_fit_start(self) -> None:
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
-        self.negative_phase.begin(torch.initial_seed(), self.global_rank)
+        seed = torch.initial_seed()
+        self.data_order.begin(self.trainer.strategy.broadcast(seed), self.global_rank)
+        self.negative_phase.begin(seed, self.global_rank)
         if not self.prepared:
             self._pretrain_flow()
             self.prepared.fill_(True)
@@ -94,6 +109,11 @@ class TrainedByLightning(EnergyBasedModel):
             self.frozen_flow.take(self.flow)
         for logger in self.loggers:
             logger.log_metrics({"flow_pretraining/loss": loss}, step=0)
+
+    def on_train_start(self) -> None:
+        """Stand where a resumed run stood."""
+        self.data_order.say_what_is_lost(self.trainer)
+        self.accumulation.put_back(self)
 
     # A step of training.
 
@@ -123,8 +143,9 @@ class TrainedByLightning(EnergyBasedModel):
         return total
 
     def on_after_backward(self) -> None:
-        """A batch has drawn what it draws."""
+        """A batch has drawn what it draws, and its gradients wait for their step."""
         self.negative_phase.mark()
+        self.accumulation.waits = True
 
     def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
         """Log each network's gradient norm, before clipping."""
@@ -164,6 +185,7 @@ class TrainedByLightning(EnergyBasedModel):
         else:
             if self.average is not None:
                 self.average.update_parameters(bare(self.energy))
+        self.accumulation.waits = False
         phase.problem = None
         phase.mark()
 
@@ -174,17 +196,24 @@ class TrainedByLightning(EnergyBasedModel):
     def on_fit_end(self) -> None:
         """The stream ends with training."""
         self.negative_phase.end()
+        self.data_order.detach(self.trainer)
 
     # Checkpoints.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the sampler and the random state of every process."""
-        self.negative_phase.save(checkpoint, self.sampler)
+        """Save the sampler and all else that is each process's own, and the seed of the data."""
+        own = {"random": self.negative_phase.state(), "gradients": self.accumulation.state(self)}
+        pack(checkpoint, self.sampler, own, self.data_order.save(checkpoint, self.trainer))
         self.recovery.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up this process's own."""
-        self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
+        """Take up this process's own, and mend what Trainer would misread."""
+        if self._trainer is not None:
+            as_after_last_batch(checkpoint, counts_steps=self.trainer.max_steps != -1)
+        self.data_order.load(shared_state(checkpoint))
+        own = unpack(checkpoint, self.sampler, self.global_rank)
+        self.negative_phase.resumed = own.get("random")
+        self.accumulation.resumed = own.get("gradients", {})
         self.recovery.load(checkpoint)
 
     # Looking at the model.
@@ -245,9 +274,7 @@ class TrainedByLightning(EnergyBasedModel):
         return self.trainer.strategy.reduce(tensor, reduce_op="mean")
 
     def _points_of_one_pass(self) -> Iterator[Tensor]:
-        # Trainer's own loop would make its iterator here and now, with the random state of
-        # neither a new run nor a resumed one: hence a loader apart from it.
-        for batch in self.trainer.fit_loop._data_source.dataloader():
+        for batch in self.data_order.one_pass(self.trainer):
             yield self.points(batch)
 
     def _endless_points(self) -> Iterator[Tensor]:

@@ -11,6 +11,8 @@ from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
+from lightning_ebm.module.accumulation import Accumulation
+from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.evaluation import Evaluation
 from lightning_ebm.module.hooks import TrainedByLightning
 from lightning_ebm.module.keys import name_plainly
@@ -146,6 +148,8 @@ class EBMLightningModule(TrainedByLightning):
             flow_pretraining_scheduler,
         )
         self.negative_phase = NegativePhase()
+        self.data_order = DataOrder()
+        self.accumulation = Accumulation()
         self.on_divergence = on_divergence
         self.recovery = Recovery(most_rollbacks)
         self.evaluation = Evaluation(

@@ -1,15 +1,12 @@
 """The negative phase of one process: its chains, its random stream, and what they are watched for.
 
-What it owns differs between processes. `save` and `load` say what of it a checkpoint holds:
-the sampler's chains and the random state after the latest batch, one entry a process.
+What it owns differs between processes. Of it a checkpoint holds the sampler's chains, and in
+`state` and `resumed` the random state after the latest batch, one entry a process.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning_ebm.module.chain_watch import ChainWatch
-from lightning_ebm.module.process_state import pack, unpack
 from lightning_ebm.problem import Problem
 from lightning_ebm.random_state import random_state, seed_process, set_random_state
 from lightning_ebm.sampler import Draw, Sampler
@@ -25,6 +22,7 @@ class NegativePhase:
         stream: the random state after the latest batch of training: it is what is saved, and what
             is put back after validation, so that looking at a run draws nothing from it.
         resumed: the random state that a checkpoint held, until training goes on from there.
+        ended: where the stream was when training ended.
     """
 
     def __init__(self) -> None:
@@ -33,6 +31,7 @@ class NegativePhase:
         self.watch = ChainWatch()
         self.stream: dict[str, object] | None = None
         self.resumed: dict[str, object] | None = None
+        self.ended: dict[str, object] | None = None
 
     def begin(self, seed: int, rank: int) -> None:
         """Go on with the random state of a resumed run; in a new one seed this process."""
@@ -63,13 +62,9 @@ class NegativePhase:
         self.stream = random
 
     def end(self) -> None:
-        """The stream ends with training."""
-        self.stream = None
+        """The stream ends with training, but for a checkpoint that is written later."""
+        self.stream, self.ended = None, self.stream
 
-    def save(self, checkpoint: dict[str, Any], sampler: Sampler) -> None:
-        """Write the chains and the random state of every process into a checkpoint."""
-        pack(checkpoint, sampler, self.stream or random_state())
-
-    def load(self, checkpoint: dict[str, Any], sampler: Sampler, rank: int) -> None:
-        """Take up this process's own."""
-        self.resumed = unpack(checkpoint, sampler, rank)
+    def state(self) -> dict[str, object]:
+        """What a checkpoint holds of it beside the sampler: where the stream is."""
+        return self.stream or self.resumed or self.ended or random_state()
