@@ -5,6 +5,7 @@ Draws use the global generators, since normflows takes no other; what is here ke
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,18 @@ import numpy
 import torch
 
 
-def seed_process(seed: int, rank: int) -> None:
-    """Give process `rank` a stream of its own, a function of (seed, rank).
+def said_seed() -> int | None:
+    """The seed that the user has said, by `seed_everything` or in the configuration, if any."""
+    said = os.environ.get("PL_GLOBAL_SEED")
+    return None if said is None else int(said)
+
+
+def seed_process(seed: int, rank: int, step: int = 0) -> None:
+    """Give process `rank` a stream of its own from a step on, a function of all three.
 
     Lightning's `seed_everything` starts all processes alike, which would make their chains equal.
     """
-    words = numpy.random.SeedSequence([seed, rank]).generate_state(3, numpy.uint64)
+    words = numpy.random.SeedSequence([seed, rank, step]).generate_state(3, numpy.uint64)
     torch.manual_seed(int(words[0]))
     random.seed(int(words[1]))
     numpy.random.seed(int(words[2]) % 2**32)

@@ -18,12 +18,14 @@ from torch.utils.data import DataLoader
 
 from lightning_ebm.module.learners import Learners, step_figures, unwrapped
 from lightning_ebm.module.model import EnergyBasedModel
+from lightning_ebm.module.one_run import require_one_run
 from lightning_ebm.module.preparation import (
     Preparation,
     first_points,
     fit_to_data,
     refuse_half_precision,
 )
+from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.objectives import Objective
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
@@ -37,6 +39,7 @@ class TrainedByLightning(EnergyBasedModel):
         objective: what the energy minimises.
         learners: optimizers, schedulers and clips of energy and flow.
         preparation: the flow's training before the first step.
+        resumption: what differs from the checkpoint that training goes on from.
         n_chains: negative samples per step and process, or None for as many as data.
         prepared: a buffer: whether all is fitted that is fitted before the first step.
     """
@@ -44,10 +47,15 @@ class TrainedByLightning(EnergyBasedModel):
     objective: Objective
     learners: Learners
     preparation: Preparation
+    resumption: Resumption
     n_chains: int | None
     prepared: Tensor
 
     # Before training.
+
+    def prepare_data(self) -> None:
+        """Refuse to be one of several runs that were meant as one."""
+        require_one_run(self.trainer.world_size)
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
@@ -62,6 +70,8 @@ class TrainedByLightning(EnergyBasedModel):
 
     def on_fit_start(self) -> None:
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
+        self.learners.require_validation(comes=self.trainer.enable_validation)
+        self.resumption.say()
         self.negative_phase.begin(torch.initial_seed(), self.global_rank)
         if not self.prepared:
             self._pretrain_flow()
@@ -149,7 +159,7 @@ class TrainedByLightning(EnergyBasedModel):
 
     def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
         """Step both networks' schedulers."""
-        scheduler.step(self.trainer.callback_metrics)
+        scheduler.step()
 
     def on_fit_end(self) -> None:
         """The stream ends with training."""
@@ -160,9 +170,13 @@ class TrainedByLightning(EnergyBasedModel):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the sampler and the random state of every process."""
         self.negative_phase.save(checkpoint, self.sampler)
+        self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up this process's own."""
+        """Take up this process's own, unless the networks do not fit."""
+        clip = None if self._trainer is None else self.trainer.gradient_clip_val
+        self.resumption.load(checkpoint, self, self.hparams, self.sampler, clip)
+        self.learners.load(checkpoint)
         self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
 
     # Looking at the model.
@@ -190,6 +204,8 @@ class TrainedByLightning(EnergyBasedModel):
         subject = self.subject(self.latest_draw if waits else None)
         figures = self.evaluation.figures(subject)
         self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
+        if waits and not self.trainer.sanity_checking:
+            self.learners.scheduler.observe(self.trainer.callback_metrics)
 
     def on_validation_end(self) -> None:
         """Put the stream back: iterating over validation data has drawn from it."""

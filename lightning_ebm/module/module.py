@@ -17,6 +17,7 @@ from lightning_ebm.module.learners import Learners
 from lightning_ebm.module.moving_average import moving_average
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.preparation import Preparation
+from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.objectives import Objective
 from lightning_ebm.sampler import Sampler
@@ -134,6 +135,7 @@ class EBMLightningModule(TrainedByLightning):
             flow_pretraining_scheduler,
         )
         self.negative_phase = NegativePhase()
+        self.resumption = Resumption()
         self.evaluation = Evaluation(
             n_samples,
             evaluation_draws,

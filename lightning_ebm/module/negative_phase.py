@@ -1,18 +1,36 @@
 """The negative phase of one process: its chains, its random stream, and what they are watched for.
 
 What it owns differs between processes. `save` and `load` say what of it a checkpoint holds:
-the sampler's chains and the random state after the latest batch, one entry a process.
+the sampler's chains and the random state after the latest batch, one entry a process, and the
+seed of all.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from lightning_ebm.module.chain_watch import ChainWatch
-from lightning_ebm.module.process_state import pack, unpack
+from lightning_ebm.module.process_state import KEY, pack, unpack
 from lightning_ebm.problem import Problem
-from lightning_ebm.random_state import random_state, seed_process, set_random_state
+from lightning_ebm.random_state import random_state, said_seed, seed_process, set_random_state
+from lightning_ebm.resuming import in_place_of, say
 from lightning_ebm.sampler import Draw, Sampler
+
+
+@dataclass(frozen=True)
+class SavedStream:
+    """Where a checkpoint's stream of random numbers is.
+
+    Attributes:
+        state: of this process; None if it had none.
+        seed: that it came from, if the checkpoint says.
+        step: of training.
+    """
+
+    state: dict[str, object] | None
+    seed: int | None
+    step: int
 
 
 class NegativePhase:
@@ -24,7 +42,8 @@ class NegativePhase:
         watch: says that chains stand still, or are too old.
         stream: the random state after the latest batch of training: it is what is saved, and what
             is put back after validation, so that looking at a run draws nothing from it.
-        resumed: the random state that a checkpoint held, until training goes on from there.
+        seed: that the stream came from.
+        resumed: the stream that a checkpoint held, until training goes on from there.
     """
 
     def __init__(self) -> None:
@@ -32,15 +51,31 @@ class NegativePhase:
         self.latest: Draw | None = None
         self.watch = ChainWatch()
         self.stream: dict[str, object] | None = None
-        self.resumed: dict[str, object] | None = None
+        self.seed: int | None = None
+        self.resumed: SavedStream | None = None
 
     def begin(self, seed: int, rank: int) -> None:
-        """Go on with the random state of a resumed run; in a new one seed this process."""
-        if self.resumed is not None:
-            set_random_state(self.resumed)
-            self.resumed = None
-        else:
+        """Go on with the stream of a resumed run; in a new one seed this process.
+
+        A resumed run goes on with another stream if another seed is said than it had.
+
+        Args:
+            seed: of a new run, if none is said.
+            rank: of this process.
+        """
+        saved, said = self.resumed, said_seed()
+        self.resumed = None
+        if saved is None:
+            self.seed = seed if said is None else said
             seed_process(seed, rank)
+            return
+        self.seed = next((s for s in (said, saved.seed) if s is not None), seed)
+        if saved.seed is not None and self.seed != saved.seed:
+            say([in_place_of("seed", self.seed, saved.seed)])
+        elif saved.state is not None:
+            set_random_state(saved.state)
+            return
+        seed_process(self.seed, rank, saved.step)
 
     def draw(self, sampler: Sampler, problem: Problem, n: int) -> Draw:
         """Draw n points of the problem for a step of training."""
@@ -64,8 +99,10 @@ class NegativePhase:
 
     def save(self, checkpoint: dict[str, Any], sampler: Sampler) -> None:
         """Write the chains and the random state of every process into a checkpoint."""
-        pack(checkpoint, sampler, self.stream or random_state())
+        pack(checkpoint, sampler, self.stream or random_state(), self.seed)
 
     def load(self, checkpoint: dict[str, Any], sampler: Sampler, rank: int) -> None:
         """Take up this process's own."""
-        self.resumed = unpack(checkpoint, sampler, rank)
+        state = unpack(checkpoint, sampler, rank)
+        seed = checkpoint.get(KEY, {}).get("seed")
+        self.resumed = SavedStream(state, seed, checkpoint.get("global_step", 0))
