@@ -35,11 +35,6 @@ def of_first(mine: Tree) -> Tree:
     return held[0]
 
 
-def share(n: int, rank: int) -> int:
-    """How many of n things are this process's."""
-    return n // count() + (rank < n % count())
-
-
 def on_cpu(tree: Tree) -> Tree:
     """The same nesting of containers with its tensors on the CPU."""
     return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, tree)

@@ -164,7 +164,7 @@ def test_a_figure_that_does_not_exist_is_refused_with_those_that_do():
 def test_a_plateau_of_no_figure_is_refused():
     joint = JointOptimizer(optimizers(*networks()))
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(joint.optimizers["flow"])
-    with pytest.raises(SettingError, match="flow_scheduler .* monitor"):
+    with pytest.raises(SettingError, match=r"flow_scheduler .* monitor"):
         JointScheduler(joint, {"flow": plateau})
 
 

@@ -59,7 +59,7 @@ class EBMLightningModule(TrainedByLightning):
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
         flow_pretraining_scheduler: learning-rate scheduler of these steps, one step each.
         flow_updates: flow steps per energy step, on the same draw.
-        n_samples: fresh samples that test and predict draw.
+        n_samples: fresh samples that test and predict draw, all processes together.
         evaluation_draws: draws of the sampler that a fresh chain runs through; up to 16 times
             as many while chains do not agree.
         log_z_draws: draws of the flow from which test and validation estimate log Z; a tenth of

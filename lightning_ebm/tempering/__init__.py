@@ -4,7 +4,7 @@ from lightning_ebm.tempering.exchange import Exchange, exchange
 from lightning_ebm.tempering.ladder import Ladder
 from lightning_ebm.tempering.ladder_log_z import LadderLogZ, ladder_log_z
 from lightning_ebm.tempering.path import GeometricPath, Rungs, on_path
-from lightning_ebm.tempering.record import LadderRecord, merged, record
+from lightning_ebm.tempering.record import LadderRecord, beside, merged, record
 from lightning_ebm.tempering.replica_exchange import ReplicaExchange, Round
 from lightning_ebm.tempering.replicas import Replicas
 
@@ -18,6 +18,7 @@ __all__ = [
     "Replicas",
     "Round",
     "Rungs",
+    "beside",
     "exchange",
     "ladder_log_z",
     "merged",
