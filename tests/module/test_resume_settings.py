@@ -188,8 +188,11 @@ def test_a_flows_decay_is_taken_over_with_the_state_of_each_parameter(
     ("seed", "goes_on", "lines"),
     [(None, True, []), (1, True, []), (2, False, ["seed 2 in place of the checkpoint's 1"])],
 )
-def test_a_stream_goes_on_unless_another_seed_is_said(seed, goes_on, lines, resumed, said):
-    straight, _ = resumed({}, {})
+def test_a_stream_goes_on_unless_another_seed_is_said(
+    seed, goes_on, lines, resumed, said, small_module, small_data, small_trainer
+):
+    straight = small_module("mala", flow=None)
+    small_trainer(max_steps=40).fit(straight, datamodule=small_data())
     module, _ = resumed({}, {}, seed=seed)
     same = torch.equal(module.sampler.start.bank, straight.sampler.start.bank)
     assert (same, said()) == (goes_on, lines)
