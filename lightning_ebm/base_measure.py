@@ -20,15 +20,17 @@ class GaussianBase(nn.Module):
 
     Args:
         widening: factor on the data's standard deviations.
+        event_shape: shape of a point where it is known beforehand, so that copies of the module
+            that others make before the first batch have it too.
     """
 
-    def __init__(self, widening: float = 1.0) -> None:
+    def __init__(self, widening: float = 1.0, event_shape: tuple[int, ...] = ()) -> None:
         super().__init__()
         if not widening > 0:
             raise SettingError(f"model.base_widening is {widening}: it must be positive")
         self.widening = widening
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("deviation", torch.ones(()))
+        self.register_buffer("mean", torch.zeros(event_shape))
+        self.register_buffer("deviation", torch.ones(event_shape))
 
     def initialise(self, data: Tensor) -> None:
         """Fit mean and deviations; a coordinate that hardly varies gets 1/1000 of the average."""

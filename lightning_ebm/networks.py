@@ -11,6 +11,27 @@ from torch import Tensor, nn
 from lightning_ebm.errors import SettingError
 
 
+def bare(network: nn.Module) -> nn.Module:
+    """The network inside wrappers that compile it or spread its batch over devices.
+
+    They share its weights, but not its attributes, and write their own name into its keys.
+    """
+    return network.get_submodule(wrapping(network).removesuffix("."))
+
+
+def wrapping(network: nn.Module) -> str:
+    """What such wrappers put before the keys of the network inside: "" or names, with dots."""
+    names = ""
+    while True:
+        if isinstance(network, torch._dynamo.OptimizedModule):
+            name = "_orig_mod"
+        elif isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            name = "module"
+        else:
+            return names
+        names, network = f"{names}{name}.", getattr(network, name)
+
+
 @contextmanager
 def frozen(*networks: nn.Module) -> Iterator[None]:
     """Hold networks in eval mode with no gradients on parameters; restore every flag on leaving.

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from lightning_ebm.finite import require_finite
 from lightning_ebm.flows import Flow
 from lightning_ebm.resumed_optimizer import configuration, take_up
 from lightning_ebm.resuming import CONFIGURED, say
@@ -49,10 +50,18 @@ class JointOptimizer(Optimizer):
         self._join()
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """Evaluate the closure once, then step every optimizer."""
+        """Evaluate the closure once, then step every optimizer.
+
+        Raises:
+            NotFiniteError: if gradients are not finite, and then no step is taken; or if weights
+                are not after it.
+        """
         loss = None if closure is None else closure()
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
+            require_finite(f"gradients of the {name}", _gradients(optimizer))
+        for name, optimizer in self.optimizers.items():
             optimizer.step()
+            require_finite(f"weights of the {name} after the step", _parameters(optimizer))
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 - torch's signature
@@ -107,6 +116,10 @@ def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:
         group["params"] = [p for p in group["params"] if id(p) in kept]
         optimizer.add_param_group({"params": spared, "weight_decay": 0.0})
     return optimizer
+
+
+def _gradients(optimizer: Optimizer) -> list[Tensor]:
+    return [p.grad for p in _parameters(optimizer) if p.grad is not None]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -15,10 +15,13 @@ from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, share_of_data
 from lightning_ebm.tempering import (
     Ladder,
+    LadderLogZ,
     ReplicaExchange,
     Round,
     ladder_log_z,
+    pooled_log_weights,
     record,
+    resampled,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +57,9 @@ class FlowTemperingSampler(Sampler):
             fastest (`benchmarks/tempering_moves.py`).
         latent: whether chains move in the flow's latent space, else in that of the data, where
             steps are shorter.
+        all_rungs: whether training learns from states of all rungs, as often as each weighs in the
+            model, not from those at β = 1 alone: those of the hot rungs are newer, and more of
+            them are independent. Evaluation draws at β = 1.
         adaptive: whether the flow learns from the draws; if not it stays as it was fitted to data.
         data_share: share of data in what the flow learns from; by default .2 if it learns.
         max_age: draws after which a state at β = 1 is to have been renewed, on average: more
@@ -79,6 +85,7 @@ class FlowTemperingSampler(Sampler):
         n_sweeps: int | None = None,
         local: Kernel | None = None,
         latent: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
+        all_rungs: bool = True,  # noqa: FBT001, FBT002
         adaptive: bool = False,  # noqa: FBT001, FBT002
         data_share: float | None = None,
         max_age: float | None = None,
@@ -100,6 +107,7 @@ class FlowTemperingSampler(Sampler):
         self.teaches_flow = adaptive
         self.data_share = share_of_data(data_share, learns=adaptive)
         self.latent = latent
+        self.all_rungs = all_rungs
         self.n_rounds = n_rounds
         self.max_age = max_age
         self.most_rounds = most_rounds or 8 * n_rounds
@@ -113,10 +121,11 @@ class FlowTemperingSampler(Sampler):
         betas = self.tempering.ladder.betas
         keep_data = self.latent and self.teaches_flow
         rounds = list(self.tempering.rounds(space, n, self.rounds_now(), keep_data=keep_data))
-        info = self._info(rounds, betas)
+        log_z = ladder_log_z(torch.stack([one.log_weights for one in rounds]), betas)
+        info = self._info(rounds, betas, log_z)
         if self.training:
             self._watch(rounds)
-            return Draw(space.to_data(rounds[-1].top.x), info)
+            return Draw(space.to_data(self._drawn(rounds[-1], betas, log_z)), info)
         states = space.to_data(rounds[-1].chain.x)
         return Draw(states[-n:], info, record(betas, rounds, states))
 
@@ -158,16 +167,22 @@ class FlowTemperingSampler(Sampler):
         """Take up what a checkpoint kept."""
         self.age = state["age"]
 
+    def _drawn(self, last: Round, betas: Tensor, log_z: LadderLogZ) -> Tensor:
+        """What training is given, n points: the states at β = 1, or some of all rungs."""
+        if not self.all_rungs:
+            return last.top.x
+        log_weights = pooled_log_weights(last.log_weights, betas, log_z.log_ratios)
+        return last.chain.x[resampled(log_weights.flatten(), len(last.top.x))]
+
     def _watch(self, rounds: list[Round]) -> None:
         """Follow the age of the states at β = 1, in rounds."""
         self.orders.extend(one.order[:, 0].cpu() for one in rounds)
         age = float(rounds[-1].ages.double().mean())
         self.age += FORGETTING * (age - self.age)
 
-    def _info(self, rounds: list[Round], betas: Tensor) -> Info:
+    def _info(self, rounds: list[Round], betas: Tensor, log_z: LadderLogZ) -> Info:
         like = rounds[-1].top.x
         rejections = torch.stack([one.rejections for one in rounds]).nanmean(0)
-        log_z = ladder_log_z(torch.stack([one.log_weights for one in rounds]), betas)
         figures = {
             "log_z": log_z.value,
             "log_z_standard_error": log_z.standard_error,

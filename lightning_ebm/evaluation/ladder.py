@@ -15,6 +15,7 @@ from lightning_ebm.tempering import (
     ReplicaExchange,
     ladder_log_z,
     merged,
+    pooled_log_weights,
     record,
 )
 
@@ -99,9 +100,6 @@ def weights_by_all_rungs(ladder: LadderRecord, members: Tensor) -> tuple[Tensor,
 
 def _by_all_rungs(ladder: LadderRecord, members: Tensor, columns: Tensor) -> Tensor:
     v = ladder.state_weights[..., columns].double()
-    betas = ladder.betas.to(v)
-    log_ratios = ladder_log_z(ladder.log_weights[..., columns], betas).log_ratios
-    log_z = torch.cat([v.new_zeros(1), log_ratios.to(v).cumsum(0)])
-    mixture = (betas[:, None, None, None] * v - log_z[:, None, None, None]).logsumexp(0)
-    weights = (v - mixture).flatten().softmax(0).nan_to_num(0.0)
+    log_ratios = ladder_log_z(ladder.log_weights[..., columns], ladder.betas.to(v)).log_ratios
+    weights = pooled_log_weights(v, ladder.betas, log_ratios).flatten().softmax(0)
     return weights @ members[:, :, columns].to(v).flatten(0, 2)

@@ -16,6 +16,8 @@ from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.errors import NotFiniteError
+from lightning_ebm.module.divergence import recover
 from lightning_ebm.module.learners import Learners, step_figures, unwrapped
 from lightning_ebm.module.model import EnergyBasedModel
 from lightning_ebm.module.one_run import require_one_run
@@ -27,6 +29,7 @@ from lightning_ebm.module.preparation import (
 )
 from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.training_figures import training_figures
+from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.random_state import isolated
@@ -106,7 +109,17 @@ class TrainedByLightning(EnergyBasedModel):
         loss = self.objective(self.density().energies, x, draw.x)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss.value if flow_loss is None else loss.value + flow_loss
-        self._stop_if_diverged(total, loss.data, loss.samples, flow_loss)
+        if not total.isfinite():
+            # Gradients that are not finite reach all processes, which then act alike.
+            self.recovery.blame(
+                {
+                    "the batch of data": x,
+                    "energy of data": loss.data,
+                    "energy of samples": loss.samples,
+                    "loss of the flow": flow_loss,
+                }
+            )
+            return total * torch.nan
         if self._logs_this_step():
             tilts_flow = self.base_flow is not None
             figures = training_figures(loss, flow_loss, draw, self.temperature, tilts_flow)
@@ -143,18 +156,19 @@ class TrainedByLightning(EnergyBasedModel):
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
         """Step both networks, give the flow its extra steps, update the moving average."""
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        phase = self.negative_phase
-        self.learners.teach_flow_again(
-            self.sampler,
-            phase.problem,
-            phase.latest,
-            unwrapped(optimizer),
-            self._mean_over_processes,
-        )
+        phase, joint = self.negative_phase, unwrapped(optimizer)
+        self.recovery.watch(self.global_step, self.changing, joint)
+        try:
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+            self.learners.teach_flow_again(
+                self.sampler, phase.problem, phase.latest, joint, self._mean_over_processes
+            )
+        except NotFiniteError as failure:
+            recover(self, joint, failure)
+        else:
+            if self.average is not None:
+                self.average.update_parameters(bare(self.energy))
         phase.problem = None
-        if self.average is not None:
-            self.average.update_parameters(self.energy)
         phase.mark()
 
     def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
@@ -171,6 +185,7 @@ class TrainedByLightning(EnergyBasedModel):
         """Save the sampler and the random state of every process."""
         self.negative_phase.save(checkpoint, self.sampler)
         self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
+        self.recovery.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up this process's own, unless the networks do not fit."""
@@ -178,6 +193,7 @@ class TrainedByLightning(EnergyBasedModel):
         self.resumption.load(checkpoint, self, self.hparams, self.sampler, clip)
         self.learners.load(checkpoint)
         self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
+        self.recovery.load(checkpoint)
 
     # Looking at the model.
 
@@ -227,18 +243,6 @@ class TrainedByLightning(EnergyBasedModel):
         return {"x": draw.x, "energy": -self.evaluated_log_density(draw.x)}
 
     # What the hooks ask of Trainer.
-
-    def _stop_if_diverged(self, total: Tensor, *parts: Tensor | None) -> None:
-        if not total.isfinite():
-            names = ["energy of data", "energy of samples", "loss of the flow"]
-            pairs = zip(names, parts, strict=True)
-            culprits = [n for n, part in pairs if part is not None and not part.isfinite().all()]
-            raise FloatingPointError(
-                f"training diverged at step {self.global_step}: not finite: "
-                f"{', '.join(culprits) or 'the sum of the losses'}. Resume from the last "
-                "checkpoint with a lower learning rate, a smaller step_size, model.energy_clip or "
-                "model.difference_penalty"
-            )
 
     def _logs_this_step(self) -> bool:
         return (self.global_step + 1) % self.trainer.log_every_n_steps == 0

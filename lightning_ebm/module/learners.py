@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.companion import flow_step
+from lightning_ebm.module.recipes import without_unnamed
 from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
@@ -89,6 +90,15 @@ class Learners:
             return checkpoint.get("epoch", 0)
         begun = loop["epoch_progress"]["current"]["ready"]
         return begun if loop["epoch_loop.batch_progress"]["is_last_batch"] else max(0, begun - 1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but functions without a name, which pickle cannot keep, and what is in use."""
+        state = vars(self) | {"scheduler": None}
+        for kind in ("optimizer", "scheduler"):
+            recipes = state[f"{kind}s"]
+            named = {f"{name}_{kind}": recipe for name, recipe in recipes.items()}
+            state[f"{kind}s"] = dict(zip(recipes, without_unnamed(named).values(), strict=True))
+        return state
 
     def of_flow(self, flow: Flow | None, parameters: list[nn.Parameter]) -> Optimizer:
         """A new optimizer of the flow."""

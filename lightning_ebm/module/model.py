@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import lightning as L
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import LabelledData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.density import ModelDensity
 from lightning_ebm.module.evaluation import Evaluation, Subject
+from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
+from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
 
@@ -37,6 +40,8 @@ class EnergyBasedModel(L.LightningModule):
         average: the moving average of the energy, or None.
         temperature: T.
         negative_phase: of training.
+        recovery: states that training goes back to where a step is not finite.
+        on_divergence: "rollback" to go on from there, or "stop".
         evaluation: how the model is looked at.
     """
 
@@ -46,10 +51,46 @@ class EnergyBasedModel(L.LightningModule):
     reference: GaussianBase
     frozen_flow: FrozenFlow | None
     base: GaussianBase | FrozenFlow | None
-    average: AveragedModel | None
+    average: MovingAverage | None
     temperature: float
     negative_phase: NegativePhase
+    recovery: Recovery
+    on_divergence: str
     evaluation: Evaluation
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: str | Path,
+        *args: Any,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Self:
+        """Lightning's, with a sentence where a checkpoint cannot tell what its networks were.
+
+        Raises:
+            SettingError: if the module was made in Python and networks are not given here.
+        """
+        try:
+            return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        except TypeError as failure:
+            saved = torch.load(checkpoint_path, map_location="meta", weights_only=True)
+            known = saved.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).keys() | kwargs.keys()
+            missing = [name for name in ("energy", "sampler") if name not in known]
+            if not missing:
+                raise
+            raise SettingError(
+                f"{checkpoint_path} is of a module made in Python, which has objects for "
+                f"{' and '.join(missing)}: give them anew, load_from_checkpoint(path, "
+                f"{', '.join(f'{name}=...' for name in missing)}), and the flow if there is one"
+            ) from failure
+
+    @property
+    def changing(self) -> dict[str, nn.Module]:
+        """Networks and chains that training changes, by name."""
+        found = {"energy": self.energy, "average": self.average, "sampler": self.sampler}
+        if self.sampler.teaches_flow:
+            found["flow"] = self.flow
+        return {name: module for name, module in found.items() if module is not None}
 
     @property
     def base_flow(self) -> Flow | None:
@@ -64,9 +105,8 @@ class EnergyBasedModel(L.LightningModule):
 
     def density(self, energy: nn.Module | None = None) -> ModelDensity:
         """The model with the energy that is trained, or another, as a density."""
-        return ModelDensity(
-            energy or self.energy, self.base_flow or self.base, self.temperature, self.reference
-        )
+        energy = self.energy if energy is None else energy
+        return ModelDensity(energy, self.base_flow or self.base, self.temperature, self.reference)
 
     def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
         """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.

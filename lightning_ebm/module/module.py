@@ -13,12 +13,15 @@ from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.evaluation import Evaluation
 from lightning_ebm.module.hooks import TrainedByLightning
+from lightning_ebm.module.keys import name_plainly
 from lightning_ebm.module.learners import Learners
-from lightning_ebm.module.moving_average import moving_average
+from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.preparation import Preparation
+from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_settings, save_settings
+from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
 from lightning_ebm.sampler import Sampler
 
@@ -59,6 +62,10 @@ class EBMLightningModule(TrainedByLightning):
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
         flow_pretraining_scheduler: learning-rate scheduler of these steps, one step each.
         flow_updates: flow steps per energy step, on the same draw.
+        on_divergence: what follows a step that is not finite, which is never taken: "stop", with
+            the latest good state saved; or "rollback" to a state some dozens of steps back, with
+            learning rates halved and new random numbers.
+        most_rollbacks: times that a run goes back before it stops.
         n_samples: fresh samples that test and predict draw, all processes together.
         evaluation_draws: draws of the sampler that a fresh chain runs through; up to 16 times
             as many while chains do not agree.
@@ -101,6 +108,8 @@ class EBMLightningModule(TrainedByLightning):
         flow_pretraining: int = 0,
         flow_pretraining_scheduler: LRSchedulerCallable | None = None,
         flow_updates: int = 1,
+        on_divergence: Literal["stop", "rollback"] = "stop",
+        most_rollbacks: int = 5,
         n_samples: int = 512,
         evaluation_draws: int = 20,
         log_z_draws: int = 10_000,
@@ -116,11 +125,14 @@ class EBMLightningModule(TrainedByLightning):
         self.energy = energy
         self.sampler = sampler
         self.flow = Flow(flow) if flow is not None and not isinstance(flow, Flow) else flow
-        self.reference = GaussianBase(base_widening)
+        shape = getattr(bare(energy), "event_shape", ())
+        self.reference = GaussianBase(base_widening, tuple(shape))
         self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature
-        self.average = None if energy_average is None else moving_average(energy, energy_average)
+        self.average = (
+            None if energy_average is None else MovingAverage(bare(energy), energy_average)
+        )
         self.n_chains = n_chains
         self.objective = Objective(difference_penalty, magnitude_penalty, gradient_penalty)
         self.learners = Learners(
@@ -136,6 +148,8 @@ class EBMLightningModule(TrainedByLightning):
         )
         self.negative_phase = NegativePhase()
         self.resumption = Resumption()
+        self.on_divergence = on_divergence
+        self.recovery = Recovery(most_rollbacks)
         self.evaluation = Evaluation(
             n_samples,
             evaluation_draws,
@@ -148,3 +162,4 @@ class EBMLightningModule(TrainedByLightning):
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
+        name_plainly(self)

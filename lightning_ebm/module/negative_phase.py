@@ -93,6 +93,10 @@ class NegativePhase:
         if self.stream is not None:
             set_random_state(self.stream)
 
+    def resume_from(self, random: dict[str, object]) -> None:
+        """Let the stream of training be that of an earlier state."""
+        self.stream = random
+
     def end(self) -> None:
         """The stream ends with training."""
         self.stream = None

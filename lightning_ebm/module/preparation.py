@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,8 @@ from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
 from lightning_ebm.module.learners import Mean
-from lightning_ebm.networks import check_energy
+from lightning_ebm.module.recipes import without_unnamed
+from lightning_ebm.networks import bare, check_energy
 from lightning_ebm.sampler import Sampler
 
 ENOUGH_POINTS = 10_000
@@ -39,6 +41,11 @@ class Preparation:
 
     n_steps: int
     scheduler: Callable[[Optimizer], LRScheduler] | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but a function without a name, which pickle cannot keep."""
+        key = "flow_pretraining_scheduler"
+        return vars(self) | {"scheduler": without_unnamed({key: self.scheduler})[key]}
 
     def pretrain(
         self,
@@ -80,8 +87,9 @@ def fit_to_data(
     """
     check_energy(energy, data)
     reference.initialise(data)
-    if Energy in type(energy).__mro__:
-        energy.initialise(data)
+    seen = bare(energy)
+    if Energy in type(seen).__mro__:
+        seen.initialise(data)
     if flow is not None:
         flow.initialise(data)
 

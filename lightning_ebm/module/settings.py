@@ -9,7 +9,7 @@ import lightning as L
 from torch import nn
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.networks import refuse_batch_norm
+from lightning_ebm.networks import bare, refuse_batch_norm
 
 
 def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
@@ -41,7 +41,7 @@ def check_settings(settings: dict[str, Any]) -> None:
         )
     if base == "flow" and flow is None:
         raise SettingError("model.base is 'flow', but model.flow is null: set model.flow")
-    bound = getattr(settings["energy"], "bound", None)
+    bound = getattr(bare(settings["energy"]), "bound", None)
     if base == "none" and bound is not None:
         raise SettingError(
             f"model.energy.bound is {bound}, but model.base is 'none', and over all of space a "

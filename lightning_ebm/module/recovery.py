@@ -1,0 +1,116 @@
+"""What a run goes back to when a step is not finite: its latest good states, kept in memory.
+
+It owns copies of what learns and of what draws, a few dozen steps apart, and the number of times
+that a run has gone back, which a checkpoint holds.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_ebm.optimizers import JointOptimizer
+from lightning_ebm.random_state import random_state
+
+EVERY = 25
+"""Steps between two states kept."""
+SLOWER = 0.5
+"""Factor on all learning rates, each time that a run goes back."""
+KEY = "rollbacks"
+
+
+@dataclass(frozen=True)
+class State:
+    """What training was at a step.
+
+    Attributes:
+        step: steps taken.
+        networks: state of each network that changes, by name.
+        optimizer: state of the joint optimizer.
+        random: state of the random generators.
+    """
+
+    step: int
+    networks: dict[str, dict[str, Any]]
+    optimizer: dict[str, Any]
+    random: dict[str, object]
+
+
+class Recovery:
+    """Keeps states, and puts one back.
+
+    Args:
+        most: times that a run may go back.
+
+    Attributes:
+        count: times that it has.
+        blamed: what was not finite of the latest loss that was not.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.count = 0
+        self.blamed: list[str] = []
+        self._kept: deque[State] = deque(maxlen=2)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run may not go back again."""
+        return self.count >= self.most
+
+    def watch(self, step: int, networks: dict[str, nn.Module], joint: JointOptimizer) -> None:
+        """Keep the state after every few steps, and the first that is seen."""
+        if not self._kept or step - self._kept[-1].step >= EVERY:
+            states = {name: network.state_dict() for name, network in networks.items()}
+            self._kept.append(
+                State(step, *copy.deepcopy((states, joint.state_dict())), random_state())
+            )
+
+    def blame(self, parts: dict[str, Tensor | None]) -> None:
+        """Note which parts of a loss are not finite, by name."""
+        found = {name: part for name, part in parts.items() if part is not None}
+        self.blamed = [name for name, part in found.items() if not part.isfinite().all()]
+
+    def put_back(self, networks: dict[str, nn.Module], joint: JointOptimizer) -> State:
+        """Put the older of the states kept back, with the learning rates as they are now.
+
+        The newer may be too near to what went wrong.
+        """
+        state = self._kept[0]
+        self._kept = deque([state], maxlen=2)
+        rates = [group["lr"] for group in joint.param_groups]
+        for name, network in networks.items():
+            network.load_state_dict(copy.deepcopy(state.networks[name]))
+        joint.load_state_dict(copy.deepcopy(state.optimizer))
+        joint.zero_grad()
+        for group, rate in zip(joint.param_groups, rates, strict=True):
+            group["lr"] = rate
+        return state
+
+    def go_back(
+        self, networks: dict[str, nn.Module], joint: JointOptimizer, schedulers: list[Any]
+    ) -> State:
+        """Put a state back and halve the learning rates, now and in schedulers, for good."""
+        state = self.put_back(networks, joint)
+        self.count += 1
+        for group in joint.param_groups:
+            for rate in ("lr", "initial_lr", "max_lr", "min_lr"):
+                if rate in group:
+                    group[rate] = group[rate] * SLOWER
+        for scheduler in schedulers:
+            if hasattr(scheduler, "base_lrs"):
+                scheduler.base_lrs = [rate * SLOWER for rate in scheduler.base_lrs]
+        return state
+
+    def save(self, checkpoint: dict[str, Any]) -> None:
+        """Write the count into a checkpoint."""
+        checkpoint[KEY] = self.count
+
+    def load(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up; states are kept anew."""
+        self.count = checkpoint.get(KEY, 0)
+        self._kept.clear()
