@@ -189,8 +189,9 @@ class TrainedByLightning(EnergyBasedModel):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up this process's own, unless the networks do not fit."""
-        clip = None if self._trainer is None else self.trainer.gradient_clip_val
-        self.resumption.load(checkpoint, self, self.hparams, self.sampler, clip)
+        attached = self._trainer is not None
+        clip = self.trainer.gradient_clip_val if attached else None
+        self.resumption.load(checkpoint, self, clip, strict=attached and self.strict_loading)
         self.learners.load(checkpoint)
         self.negative_phase.load(checkpoint, self.sampler, self.global_rank)
         self.recovery.load(checkpoint)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.module.model import EnergyBasedModel
 from lightning_ebm.module.process_state import KEY
 from lightning_ebm.resuming import differing, in_place_of, say
 
@@ -38,25 +39,24 @@ class Resumption:
     def load(
         self,
         checkpoint: dict[str, Any],
-        module: nn.Module,
-        settings: Mapping[str, Any],
-        sampler: nn.Module,
+        module: EnergyBasedModel,
         clip: float | None,
+        *,
+        strict: bool,
     ) -> None:
         """Compare, before anything of the checkpoint is taken up.
 
         Args:
             checkpoint: as it was loaded.
-            module: with the networks.
-            settings: the module's hyper-parameters.
-            sampler: the module's.
+            module: what goes on.
             clip: Trainer's.
+            strict: whether it must have the very weights that were saved.
 
         Raises:
             SettingError: if a network has other shapes, or a setting cannot be changed.
         """
-        then = checkpoint.get("hyper_parameters", {})
-        require_shapes(checkpoint["state_dict"], module)
+        then, settings = checkpoint.get("hyper_parameters", {}), module.hparams
+        require_shapes(checkpoint["state_dict"], module, strict=strict)
         if "base_widening" in differing(then, settings) and settings.get("base") == "gaussian":
             clause = in_place_of(
                 "model.base_widening is", settings["base_widening"], then["base_widening"]
@@ -67,7 +67,7 @@ class Resumption:
             )
         self.clauses = list(_settings(then, settings))
         if "sampler" not in settings:
-            self.clauses += _step_sizes(checkpoint, sampler)
+            self.clauses += _step_sizes(checkpoint, module.sampler)
         trainer = checkpoint.get(KEY, {})
         if CLIP in differing(trainer, {CLIP: clip}):
             self.clauses.append(in_place_of(CLIP, clip, trainer[CLIP]))
@@ -78,11 +78,14 @@ class Resumption:
         self.clauses = []
 
 
-def require_shapes(saved: Mapping[str, Any], module: nn.Module) -> None:
-    """Raise `SettingError` if a network of the module has other shapes than the saved one."""
+def require_shapes(saved: Mapping[str, Any], module: nn.Module, *, strict: bool) -> None:
+    """Raise `SettingError` if a network of the module has other shapes than the saved one.
+
+    Where it need not be strict, weights that only one of the two has are no matter.
+    """
     wanted = {key: value for key, value in module.state_dict().items() if _is_network(key, value)}
     kept = {key: value for key, value in saved.items() if _is_network(key, value)}
-    for key in [*kept, *wanted]:
+    for key in [*kept, *wanted] if strict else kept.keys() & wanted.keys():
         then, now = _shape(kept.get(key)), _shape(wanted.get(key))
         if then != now:
             network = key.partition(".")[0]

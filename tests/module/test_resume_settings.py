@@ -36,16 +36,14 @@ def said(caplog, monkeypatch):
 def resumed(small_module, small_data, small_trainer, tmp_path):
     """Train 20 steps under some settings, and 20 more under others; return module and rates."""
 
-    def run(then, now, seed=None, steps=40, **trainer_settings):
+    def run(then, now, steps=40):
         first = {"flow": None, "sampler": "mala"} | then
-        trainer = small_trainer(max_steps=20, **trainer_settings)
+        trainer = small_trainer(max_steps=20)
         trainer.fit(small_module(**first), datamodule=small_data())
         trainer.save_checkpoint(tmp_path / "a.ckpt")
         rates = Rates()
         module = small_module(**first | now)
-        trainer = small_trainer(max_steps=steps, callbacks=[rates], **trainer_settings)
-        if seed is not None:
-            L.seed_everything(seed, verbose=False)
+        trainer = small_trainer(max_steps=steps, callbacks=[rates])
         trainer.fit(module, datamodule=small_data(), ckpt_path=tmp_path / "a.ckpt")
         return module, rates.seen
 
@@ -154,6 +152,35 @@ def test_settings_of_now_are_in_force_and_said(then, now, rates, lines, resumed,
     assert sorted(said()) == sorted(lines)
 
 
+def test_settings_of_the_command_line_are_in_force_and_said(inside, said):
+    base = [
+        *(
+            "fit",
+            "--config",
+            "two_modes.yaml",
+            "--trainer.accelerator=cpu",
+            "--trainer.logger=false",
+        ),
+        *("--model.sampler=mala", "--model.flow=null", "--trainer.enable_progress_bar=false"),
+        "--trainer.limit_val_batches=0",
+        "--checkpoint.dirpath=saved",
+    ]
+    inside(*base, "--trainer.max_steps=2")
+    inside(
+        *(*base, "--trainer.max_steps=3", "--ckpt_path=saved/last.ckpt", "--seed_everything=7"),
+        *("--model.sampler.n_steps=2", "--model.energy_optimizer=SGD"),
+        *("--model.energy_optimizer.lr=0.25", "--trainer.gradient_clip_val=2.0"),
+    )
+    lines = said()
+    assert len(lines) == len(set(lines)) == 4
+    assert "seed 7 in place of the checkpoint's 0" in lines
+    assert any(
+        line.startswith("sampler.n_steps 2 in place of the checkpoint's ") for line in lines
+    )
+    assert "gradient_clip_val 2.0 in place of the checkpoint's null" in lines
+    assert "energy_optimizer SGD in place of the checkpoint's Adam" + FRESH in lines
+
+
 def test_a_scheduler_that_ends_before_the_present_is_refused(resumed):
     now = {"energy_scheduler": lambda o: OneCycleLR(o, 0.01, total_steps=10)}
     with pytest.raises(SettingError, match=r"energy_scheduler cannot be stepped .* 20"):
@@ -189,12 +216,18 @@ def test_a_flows_decay_is_taken_over_with_the_state_of_each_parameter(
     [(None, True, []), (1, True, []), (2, False, ["seed 2 in place of the checkpoint's 1"])],
 )
 def test_a_stream_goes_on_unless_another_seed_is_said(
-    seed, goes_on, lines, resumed, said, small_module, small_data, small_trainer
+    seed, goes_on, lines, said, small_module, small_data, small_trainer, tmp_path
 ):
-    straight = small_module("mala", flow=None)
-    small_trainer(max_steps=40).fit(straight, datamodule=small_data())
-    module, _ = resumed({}, {}, seed=seed)
-    same = torch.equal(module.sampler.start.bank, straight.sampler.start.bank)
+    straight, stopped, resumed = (small_module("mala", flow=None) for _ in range(3))
+    small_trainer(max_epochs=2, max_steps=-1).fit(straight, datamodule=small_data())
+    trainer = small_trainer(max_epochs=1, max_steps=-1)
+    trainer.fit(stopped, datamodule=small_data())
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    trainer = small_trainer(max_epochs=2, max_steps=-1)
+    if seed is not None:
+        L.seed_everything(seed, verbose=False)
+    trainer.fit(resumed, datamodule=small_data(), ckpt_path=tmp_path / "a.ckpt")
+    same = torch.equal(resumed.sampler.start.bank, straight.sampler.start.bank)
     assert (same, said()) == (goes_on, lines)
 
 
