@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.checkpoints import reading
 from lightning_ebm.module import EBMLightningModule
 
 
@@ -65,8 +66,7 @@ def run_folder(trainer: L.Trainer) -> Path:
     Every process must ask: Lightning agrees on the folder among them.
     """
     if trainer.ckpt_path is not None:
-        checkpoints = Path(trainer.ckpt_path).resolve().parent
-        folder = checkpoints.parent if checkpoints.name == "checkpoints" else checkpoints
+        folder = reading.run_folder(Path(trainer.ckpt_path))
     else:
         folder = Path(trainer.log_dir or trainer.default_root_dir)
     folder.mkdir(parents=True, exist_ok=True)

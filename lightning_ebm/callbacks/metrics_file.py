@@ -6,16 +6,15 @@ import json
 import math
 import platform
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-import yaml
 from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.units import unit
+from lightning_ebm.checkpoints.writing import write_whole
 from lightning_ebm.module import EBMLightningModule
 
 DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetrics")
@@ -45,11 +44,10 @@ class MetricsFile(L.Callback):
             for name, value in sorted(trainer.callback_metrics.items())
         }
         path = folder / "metrics.json"
-        contents = metrics | {"run": _description(folder, trainer, pl_module, list(metrics))}
+        contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n")
-        unfinished.replace(path)
+        text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
+        write_whole(path, text.encode())
         print(f"Metrics written to {path}")
 
     def _print_remarks(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
@@ -57,27 +55,22 @@ class MetricsFile(L.Callback):
             for remark in pl_module.remarks:
                 print(remark)
 
-
-def _description(
-    folder: Path, trainer: L.Trainer, pl_module: EBMLightningModule, names: list[str]
-) -> dict[str, Any]:
-    configuration = folder / "config.yaml"
-    if configuration.is_file():
-        settings = yaml.safe_load(configuration.read_text())
-    else:
-        settings = {"model": dict(pl_module.hparams)}
-    return {
-        "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),
-        "seed": torch.initial_seed(),
-        "remarks": pl_module.remarks,
-        "versions": {name: version(name) for name in DISTRIBUTIONS}
-        | {"python": platform.python_version()},
-        "units": {name: unit(name) for name in names},
-        # YAML has infinities and JSON has none: they are put into words.
-        "settings": tree_map(
-            lambda leaf: (
-                str(leaf) if isinstance(leaf, float) and not math.isfinite(leaf) else leaf
+    def _description(
+        self, trainer: L.Trainer, pl_module: EBMLightningModule, names: list[str]
+    ) -> dict[str, Any]:
+        settings = self.settings or {"model": dict(pl_module.hparams)}
+        return {
+            "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),
+            "seed": torch.initial_seed(),
+            "remarks": pl_module.remarks,
+            "versions": {name: version(name) for name in DISTRIBUTIONS}
+            | {"python": platform.python_version()},
+            "units": {name: unit(name) for name in names},
+            # YAML has infinities and JSON has none: they are put into words.
+            "settings": tree_map(
+                lambda leaf: (
+                    str(leaf) if isinstance(leaf, float) and not math.isfinite(leaf) else leaf
+                ),
+                settings,
             ),
-            settings,
-        ),
-    }
+        }

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.divergence import recover
 from lightning_ebm.module.learners import Learners, step_figures, unwrapped
@@ -59,6 +61,10 @@ class TrainedByLightning(EnergyBasedModel):
     def prepare_data(self) -> None:
         """Refuse to be one of several runs that were meant as one."""
         require_one_run(self.trainer.world_size)
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Have every Trainer write checkpoints whole, and save the last step of a run."""
+        return [StopSafely()]
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""

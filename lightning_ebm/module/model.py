@@ -62,7 +62,7 @@ class EnergyBasedModel(L.LightningModule):
     def load_from_checkpoint(
         cls,
         checkpoint_path: str | Path,
-        *args: Any,
+        *args: Any,  # noqa: ANN401 - Lightning's signature
         **kwargs: Any,  # noqa: ANN401
     ) -> Self:
         """Lightning's, with a sentence where a checkpoint cannot tell what its networks were.

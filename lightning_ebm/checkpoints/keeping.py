@@ -1,0 +1,127 @@
+"""Lightning's ModelCheckpoint, made fit for runs that are killed and go on in their folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
+
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+class RunCheckpoint(ModelCheckpoint):
+    """ModelCheckpoint whose files lie in one folder, under names that hold no slash of a metric.
+
+    A run that goes on keeps its record, wherever its folder is now and however often it saves,
+    and removes what a killed run had replaced and could not remove any more.
+    """
+
+    replaces_files = False
+    """Whether files of this name from another run are replaced; else a number is added."""
+
+    replaces_origin = False
+    """Whether the checkpoint that the run goes on from is removed in its turn, as any other."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - ModelCheckpoint's
+        super().__init__(*args, **kwargs)
+        self.kept: set[str] = set()
+        self.replaced: list[str] = []
+
+    @property
+    def state_key(self) -> str:
+        """One name whatever the intervals are, so that these can change on the way."""
+        return type(self).__qualname__
+
+    def format_checkpoint_name(
+        self,
+        metrics: dict[str, Tensor],
+        filename: str | None = None,
+        ver: int | None = None,
+        prefix: str | None = None,
+    ) -> str:
+        """The path of a checkpoint; `{val/kl:.2f}` becomes `val_kl=0.50`."""
+        filename = filename or self.filename or ""
+        for name in re.findall(r"\{([^}:]*/[^}:]*)", filename):
+            plain = name.replace("/", "_")
+            filename = filename.replace("{" + name, "{" + plain)
+            if name in metrics:
+                metrics = metrics | {plain: metrics[name]}
+        return super().format_checkpoint_name(metrics, filename or None, ver, prefix)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Also what is about to be removed, now that this checkpoint is there."""
+        return super().state_dict() | {"mode": self.mode, "replaced": self.replaced}
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Find the record's files where the run's folder is now."""
+        state = checkpoint.get("callbacks", {}).get(self.state_key)
+        origin = Path(trainer.ckpt_path or "").absolute().parent
+        if state and self.dirpath and origin == Path(self.dirpath).absolute():
+            state["dirpath"] = self.dirpath
+            for key in PATHS:
+                state[key] = self._here(state[key])
+            state["best_k_models"] = {self._here(k): v for k, v in state["best_k_models"].items()}
+            state["replaced"] = [self._here(path) for path in state["replaced"]]
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the record, if it is of this folder; of other figures only the last file."""
+        if state_dict["dirpath"] != self.dirpath:
+            return
+        if (state_dict["monitor"], state_dict["mode"]) == (self.monitor, self.mode):
+            super().load_state_dict(state_dict)
+        else:
+            self.last_model_path = state_dict["last_model_path"]
+        self.kept = self._recorded()
+        self.replaced = state_dict["replaced"]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Remove what the killed run would have removed next."""
+        super().on_train_start(trainer, pl_module)
+        for path in self.replaced:
+            if trainer.is_global_zero and path != trainer.ckpt_path:
+                Path(path).unlink(missing_ok=True)
+        self.replaced = []
+
+    def file_exists(self, filepath: str | os.PathLike[str], trainer: L.Trainer) -> bool:
+        """Whether a file must not be replaced; all processes must ask."""
+        exists = super().file_exists(filepath, trainer)
+        return exists and not self.replaces_files
+
+    def _here(self, path: str) -> str:
+        return str(Path(self.dirpath) / Path(path).name) if path else path
+
+    def _recorded(self) -> set[str]:
+        return {self.best_model_path, self.last_model_path, *self.best_k_models} - {""}
+
+    def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        goes = self.kept - self._recorded() - {filepath}
+        self.replaced = [] if self.save_top_k == -1 else sorted(goes)
+        super()._save_checkpoint(trainer, filepath)
+        self.kept.add(filepath)
+
+    def _should_remove_checkpoint(self, trainer: L.Trainer, previous: str, current: str) -> bool:
+        if self.replaces_origin and previous != current and self.dirpath is not None:
+            return Path(self.dirpath).absolute() in Path(previous).absolute().parents
+        return super()._should_remove_checkpoint(trainer, previous, current)
+
+    def _remove_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        super()._remove_checkpoint(trainer, filepath)
+        self.kept.discard(filepath)
+
+    @staticmethod
+    def _link_checkpoint(trainer: L.Trainer, filepath: str, linkpath: str) -> None:
+        # Lightning removes the old link before it makes the new one: in between there is none.
+        if trainer.is_global_zero and os.path.abspath(filepath) != os.path.abspath(linkpath):
+            link = Path(linkpath)
+            beside = link.with_name(f".{link.name}.{secrets.token_hex(4)}.link")
+            beside.symlink_to(os.path.relpath(filepath, link.parent))
+            beside.replace(link)
+        trainer.strategy.barrier()

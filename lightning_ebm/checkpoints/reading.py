@@ -1,0 +1,54 @@
+"""What a checkpoint says of itself: its step, its settings, its run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lightning_ebm.errors import SettingError
+
+RUN = "lightning_ebm_run"
+"""Where a checkpoint keeps the `settings` it was trained with and the `folder` of its run."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint; weights stay on the disk until they are looked at.
+
+    Raises:
+        SettingError: if the file is not a whole checkpoint.
+    """
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as why:
+        raise SettingError(
+            f"--ckpt_path is '{path}', which cannot be read as a checkpoint "
+            f"({type(why).__name__}): give another, or 'last'"
+        ) from why
+    if not isinstance(contents, dict) or "state_dict" not in contents:
+        raise SettingError(
+            f"--ckpt_path is '{path}', which is not a checkpoint of a run: give another, or 'last'"
+        )
+    return contents
+
+
+def step(contents: dict[str, Any]) -> int:
+    """The optimizer steps that a checkpoint has behind it."""
+    return int(contents.get("global_step", 0))
+
+
+def settings(contents: dict[str, Any]) -> dict[str, Any] | None:
+    """The settings of the command that trained a checkpoint; None if it was a script."""
+    return contents.get(RUN, {}).get("settings")
+
+
+def run_folder(path: Path, contents: dict[str, Any] | None = None) -> Path:
+    """The folder of a checkpoint's run: around `checkpoints/`, or the one that it recorded."""
+    path = path.absolute()
+    for folder in path.parents:
+        if folder.name == "checkpoints":
+            return folder.parent
+    recorded = (contents or {}).get(RUN, {}).get("folder")
+    return Path(recorded) if recorded and Path(recorded).is_dir() else path.parent

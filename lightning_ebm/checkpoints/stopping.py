@@ -1,0 +1,139 @@
+"""Every run ends with a checkpoint of its very last step: at its end, and when told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from lightning_ebm.checkpoints.last_step import (
+    ends,
+    ends_after_epoch,
+    is_within_epoch,
+    save_best,
+    save_last,
+    save_last_after_epoch,
+    saves,
+)
+from lightning_ebm.checkpoints.writing import WholeFiles
+
+Handler = Callable[[int, FrameType | None], Any]
+
+
+class StopSafely(L.Callback):
+    """Saves the last step of a run, writes all checkpoints whole, and stops in good order.
+
+    SIGTERM, SIGINT (Ctrl-C) and SIGUSR1 let the step be finished, save it where the run's first
+    ModelCheckpoint keeps its last, say so in a line, and end the process with status 128 + signal.
+    While the model is validated they wait for that. A second SIGINT stops at once. Under SLURM the
+    signal by which Lightning requeues a job does this first. Signals for which the user has a
+    handler stay the user's; so do all where a Trainer keeps no checkpoints.
+
+    `EBMLightningModule` brings it along.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.handlers_before: dict[int, Any] = {}
+        self.requeue: dict[int, Handler] = {}
+        self.began_at = self.step = self.validated_step = -1
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Have checkpoints written whole, unless the user has chosen how."""
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = WholeFiles()
+        self.handlers_before = {s: signal.getsignal(s) for s in signal.valid_signals()}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Listen to signals, in place of Lightning, which cuts the step short."""
+        self.received = None
+        self.began_at = self.step = trainer.global_step
+        self.validated_step = -1
+        if not saves(trainer) or threading.current_thread() is not threading.main_thread():
+            return
+        # Lightning has just put its own where the job is to be requeued.
+        handlers = {s: signal.getsignal(s) for s in self.handlers_before if s != signal.SIGTERM}
+        self.requeue = {s: h for s, h in handlers.items() if h != self.handlers_before[s]}
+        for s in {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, *self.requeue}:
+            if self.handlers_before[s] in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(s, self._on_signal)
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,  # noqa: ANN401 - Lightning's signature
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+    ) -> None:
+        """Save the last step of all, if it is within an epoch; stop, if told to."""
+        told = self._told(trainer)
+        stepped, self.step = trainer.global_step != self.step, trainer.global_step
+        # Gradients that are being accumulated are in no checkpoint.
+        if not stepped:
+            return
+        if told:
+            self._stop(trainer, told)
+        elif ends(trainer) and is_within_epoch(trainer):
+            save_last(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop, if told to in the meantime."""
+        if trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        self.validated_step = trainer.global_step
+        # At the end of an epoch a checkpoint that goes on with the next is a moment away.
+        if is_within_epoch(trainer) and (told := self._told(trainer)):
+            self._stop(trainer, told)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Stop, if told to; save the last step of all, if it is an epoch's last."""
+        if told := self._told(trainer):
+            self._stop(trainer, told)
+        if ends_after_epoch(trainer):
+            save_last_after_epoch(trainer)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See that the last step is saved, and judged by its validation."""
+        if trainer.global_step > self.began_at and saves(trainer):
+            save_last(trainer)
+            if self.validated_step == trainer.global_step:
+                save_best(trainer)
+        if told := self._told(trainer):
+            self._stop(trainer, told)
+
+    def _told(self, trainer: L.Trainer) -> int:
+        """The signal that any process has received, 0 for none; all processes must ask."""
+        if trainer.world_size == 1:
+            return self.received or 0
+        mine = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(mine, reduce_op="max"))
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            raise SystemExit(128 + number)
+        if self.received is None and os.environ.get("LOCAL_RANK", "0") == "0":
+            # Not by a stream, which the signal may have interrupted in the middle of a line.
+            name = signal.Signals(number).name
+            os.write(2, f"\n{name}: saving when this step is done; Ctrl-C ends at once\n".encode())
+        self.received = self.received or number
+
+    def _stop(self, trainer: L.Trainer, number: int) -> None:
+        path = save_last(trainer, validated=self.validated_step == trainer.global_step)
+        if trainer.is_global_zero:
+            sys.stderr.write(
+                f"stopped by {signal.Signals(number).name} after step {trainer.global_step}, "
+                f"saved in {path}: go on with --ckpt_path={path}\n"
+            )
+        if number in self.requeue:
+            self.requeue[number](number, None)
+        # Lightning kills all processes at once when a child's status says that it failed.
+        raise SystemExit(128 + number if trainer.local_rank == 0 else 0)
