@@ -11,21 +11,41 @@ from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_ebm.finite import require_finite
 from lightning_ebm.flows import Flow
+from lightning_ebm.resumed_optimizer import configuration, take_up
+from lightning_ebm.resuming import CONFIGURED, say
+from lightning_ebm.schedulers import JointScheduler
+
+__all__ = ["JointOptimizer", "JointScheduler", "decay_layers_only"]
 
 
 class JointOptimizer(Optimizer):
     """Named optimizers that step, reset and are saved as one.
 
     Args:
-        optimizers: name of each network, and its optimizer. The name marks its parameter groups.
+        optimizers: name of each network, and its optimizer, new and without a scheduler. The name
+            marks its parameter groups.
+        parameters: what each was made of, in an order that groups do not change; by default that
+            of its groups.
+
+    Attributes:
+        configured: what each was made as.
+        begun_anew: those whose state was not taken up from a checkpoint.
     """
 
-    def __init__(self, optimizers: dict[str, Optimizer]) -> None:
+    def __init__(
+        self,
+        optimizers: dict[str, Optimizer],
+        parameters: dict[str, list[Tensor]] | None = None,
+    ) -> None:
         self.optimizers = optimizers
+        self.configured = {
+            name: configuration(optimizer, (parameters or {}).get(name, _parameters(optimizer)))
+            for name, optimizer in optimizers.items()
+        }
+        self.begun_anew: set[str] = set()
         super().__init__([p for o in optimizers.values() for p in _parameters(o)], {})
         self._join()
 
@@ -50,14 +70,23 @@ class JointOptimizer(Optimizer):
             optimizer.zero_grad(set_to_none=set_to_none)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of each optimizer under its name."""
-        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        """The state of each optimizer under its name, with the settings that it began under."""
+        return {
+            name: optimizer.state_dict() | {CONFIGURED: self.configured[name]}
+            for name, optimizer in self.optimizers.items()
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the state of each optimizer; one that was not saved begins anew."""
+        """Take up the state of each optimizer; one that was not saved begins anew.
+
+        Settings that are not what they were when the state was saved are in force, and said.
+        """
+        self.begun_anew = set(self.optimizers) - set(state_dict)
         for name, optimizer in self.optimizers.items():
             if name in state_dict:
-                optimizer.load_state_dict(state_dict[name])
+                clauses, anew = take_up(optimizer, state_dict[name], self.configured[name])
+                say(f"{name}_optimizer {clause}" for clause in clauses)
+                self.begun_anew |= {name} if anew else set()
         self._join()
 
     def _join(self) -> None:
@@ -65,39 +94,6 @@ class JointOptimizer(Optimizer):
             for group in optimizer.param_groups:
                 group["name"] = name
         self.param_groups = [g for o in self.optimizers.values() for g in o.param_groups]
-
-
-class JointScheduler:
-    """Schedulers of a joint optimizer's parts, stepped and saved as one.
-
-    Args:
-        optimizer: the joint optimizer, where Lightning looks for it.
-        schedulers: name of each network, and its scheduler.
-    """
-
-    def __init__(
-        self, optimizer: JointOptimizer, schedulers: dict[str, LRScheduler | ReduceLROnPlateau]
-    ) -> None:
-        self.optimizer = optimizer
-        self.schedulers = schedulers
-
-    def step(self, metrics: dict[str, Tensor]) -> None:
-        """Step every scheduler; one that waits for a plateau waits until its metric exists."""
-        for scheduler in self.schedulers.values():
-            if not isinstance(scheduler, ReduceLROnPlateau):
-                scheduler.step()
-            elif scheduler.monitor in metrics:
-                scheduler.step(metrics[scheduler.monitor])
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state of each scheduler under its name."""
-        return {name: scheduler.state_dict() for name, scheduler in self.schedulers.items()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the state of each scheduler; one that was not saved begins anew."""
-        for name, scheduler in self.schedulers.items():
-            if name in state_dict:
-                scheduler.load_state_dict(state_dict[name])
 
 
 def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:

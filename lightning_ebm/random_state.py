@@ -5,6 +5,7 @@ Draws use the global generators, since normflows takes no other; what is here ke
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,18 @@ import numpy
 import torch
 
 
-def seed_process(seed: int, rank: int) -> None:
-    """Give process `rank` a stream of its own, a function of (seed, rank).
+def said_seed() -> int | None:
+    """The seed that the user has said, by `seed_everything` or in the configuration, if any."""
+    said = os.environ.get("PL_GLOBAL_SEED")
+    return None if said is None else int(said)
+
+
+def seed_process(seed: int, rank: int, step: int = 0) -> None:
+    """Give process `rank` a stream of its own from a step on, a function of all three.
 
     Lightning's `seed_everything` starts all processes alike, which would make their chains equal.
     """
-    torch.manual_seed(_seed_generators([seed, rank]))
+    torch.manual_seed(_seed_generators([seed, rank, step]))
 
 
 def random_state() -> dict[str, object]:

@@ -46,7 +46,10 @@ class Sampler(nn.Module, ABC):
     entry point of the group `lightning_ebm.samplers`. Call a sampler as a function,
     `sampler(problem, n)`: that runs `sample` with gradients enabled, networks frozen and in eval
     mode, full precision, also under validation. What must survive a checkpoint is kept by
-    `get_extra_state` / `set_extra_state` of it or its parts; each process has its own.
+    `get_extra_state` / `set_extra_state` of it or its parts; each process has its own. On another
+    number of processes than before, chains are dealt out by `deal` of each part that keeps them:
+    that of `Persistent` is written; a `Bank` of yours, or a sampler that keeps chains itself, has
+    one of its own, see `Bank.deal`. What other parts adapt is taken from one of the processes.
 
     Attributes:
         exact: whether the draws' stationary distribution is the target.
@@ -80,6 +83,8 @@ class Sampler(nn.Module, ABC):
         for part in self.modules():
             if isinstance(part, Bank):
                 part.forget()
+
+    deal = Bank.deal
 
     def forward(self, problem: Problem, n: int) -> Draw:
         """Run `sample` in the context that it may rely on."""

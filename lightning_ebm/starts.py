@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,28 @@ class Bank(nn.Module):
     """What may keep chains from draw to draw, in plain tensors, each process its own.
 
     DistributedDataParallel would overwrite buffers with those of rank 0. What is kept is saved by
-    `get_extra_state` / `set_extra_state`.
+    `get_extra_state` / `set_extra_state`, and dealt out anew by `deal` when a run is resumed on
+    another number of processes.
     """
 
     def forget(self) -> None:
         """Drop what was kept: the next chains are new ones."""
+
+    def deal(self, states: list[Any], rank: int, world_size: int) -> Any:  # noqa: ANN401
+        """The state of process `rank` of `world_size`, out of those of other many processes.
+
+        As it stands each process that was there takes its own, and others begin anew: a bank that
+        can join its chains and share them out does so here.
+
+        Args:
+            states: what `get_extra_state` of each process gave, in the order of their ranks.
+            rank: of a process of the resumed run, from 0.
+            world_size: number of these processes.
+
+        Returns:
+            What `set_extra_state` is given; None to begin anew.
+        """
+        return states[rank] if rank < len(states) else None
 
 
 class Start(Bank, ABC):
@@ -142,6 +160,14 @@ class Persistent(Start):
         """Take up what a checkpoint kept."""
         self.bank = state["bank"] if state["bank"] is None else state["bank"].clone()
 
+    def deal(
+        self, states: list[dict[str, Tensor | None]], rank: int, world_size: int
+    ) -> dict[str, Tensor | None] | None:
+        """A share of all chains."""
+        banks = [state["bank"] for state in states if state["bank"] is not None]
+        mine = dealt(torch.cat(banks), rank, world_size) if banks else ()
+        return {"bank": mine} if len(mine) else None
+
     def _fill(self, problem: Problem, size: int) -> None:
         missing = size if self.bank is None else size - len(self.bank)
         if missing > 0:
@@ -152,3 +178,8 @@ class Persistent(Start):
         if self.bank is not None:
             self.bank = fn(self.bank)
         return super()._apply(fn, recurse)
+
+
+def dealt(chains: Tensor, rank: int, world_size: int) -> Tensor:
+    """The chains `(n, ...)` that are a process's, when they are shared out evenly."""
+    return chains[rank::world_size].clone()

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
+from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import RealNVP
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
 
@@ -140,16 +141,31 @@ def rates(joint: JointOptimizer) -> list[float]:
 
 # StepLR warns that no optimizer step came before it, which is no matter here.
 @pytest.mark.filterwarnings("ignore:Detected call of .lr_scheduler.step")
-def test_every_scheduler_steps_and_a_plateau_waits_for_its_own_metric():
+def test_schedulers_count_steps_and_one_that_waits_counts_validations():
     joint = JointOptimizer(optimizers(*networks()))
     scheduler = schedulers(joint)
-    scheduler.step({"other": torch.tensor(1.0)})
-    scheduler.step({"valid/nll": torch.tensor(1.0)})
+    scheduler.observe({"valid/nll": torch.tensor(1.0)})
+    for _ in range(3):
+        scheduler.step({"valid/nll": torch.tensor(9.0)})
     assert rates(joint) == [0.05, 0.2]
-    scheduler.step({"valid/nll": torch.tensor(2.0), "other": torch.tensor(0.0)})
+    scheduler.observe({"valid/nll": torch.tensor(torch.nan), "other": torch.tensor(2.0)})
+    scheduler.observe({"other": torch.tensor(2.0)})
+    assert rates(joint) == [0.05, 0.2]
+    scheduler.observe({"valid/nll": torch.tensor(1.0)})
     assert rates(joint) == pytest.approx([0.05, 0.02])
-    scheduler.step({})
-    assert rates(joint) == pytest.approx([0.025, 0.02])
+
+
+def test_a_figure_that_does_not_exist_is_refused_with_those_that_do():
+    scheduler = schedulers(JointOptimizer(optimizers(*networks())))
+    with pytest.raises(SettingError, match=r"flow_scheduler.monitor is 'valid/nll'.* a, b$"):
+        scheduler.observe({"b": torch.tensor(1.0), "a": torch.tensor(1.0)})
+
+
+def test_a_plateau_of_no_figure_is_refused():
+    joint = JointOptimizer(optimizers(*networks()))
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(joint.optimizers["flow"])
+    with pytest.raises(SettingError, match=r"flow_scheduler .* monitor"):
+        JointScheduler(joint, {"flow": plateau})
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of .lr_scheduler.step")
@@ -157,14 +173,16 @@ def test_schedulers_round_trip():
     joint = JointOptimizer(optimizers(*networks()))
     scheduler = schedulers(joint)
     for value in (1.0, 2.0, 3.0):
-        scheduler.step({"valid/nll": torch.tensor(value)})
+        scheduler.step()
+        scheduler.observe({"valid/nll": torch.tensor(value)})
     other_joint = JointOptimizer(optimizers(*networks()))
     other = schedulers(other_joint)
     other_joint.load_state_dict(copy.deepcopy(joint.state_dict()))
     other.load_state_dict(copy.deepcopy(scheduler.state_dict()))
     for value in (2.5, 0.5, 4.0):
         for each in (scheduler, other):
-            each.step({"valid/nll": torch.tensor(value)})
+            each.step()
+            each.observe({"valid/nll": torch.tensor(value)})
         assert rates(joint) == rates(other_joint)
     assert rates(joint) != [0.1, 0.2]
 

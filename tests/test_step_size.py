@@ -58,12 +58,20 @@ def test_an_adapted_step_size_round_trips():
     torch.manual_seed(3)
     kernel = MALA(0.01, target_acceptance=0.6)
     run(kernel, 20)
-    other = MALA(0.5, target_acceptance=0.6)
+    other = MALA(0.01, target_acceptance=0.6)
     other.load_state_dict(kernel.state_dict())
     assert torch.equal(other.step_size.log_value, kernel.step_size.log_value)
     saved = kernel.step_size.log_value.clone()
     other.step_size.adapt(torch.tensor(1.0))
     assert torch.equal(kernel.step_size.log_value, saved)
+
+
+def test_a_step_size_that_is_configured_otherwise_is_in_force():
+    kernel = MALA(0.01, target_acceptance=0.6)
+    kernel.step_size.adapt(torch.tensor(1.0))
+    other = MALA(0.5, target_acceptance=0.6)
+    other.load_state_dict(kernel.state_dict())
+    assert other.step_size.log_value.exp().item() == pytest.approx(0.5, rel=1e-14)
 
 
 def test_a_fixed_step_size_ignores_a_checkpoints():

@@ -40,6 +40,7 @@ def fresh_draws(
     n: int,
     n_draws: int,
     membership: Callable[[Tensor], Tensor] | None = None,
+    pooled: Callable[[Tensor], Tensor] = lambda chains: chains,
 ) -> FreshChains:
     """Run n chains that begin anew through `n_draws` draws, and on while they do not agree.
 
@@ -55,22 +56,26 @@ def fresh_draws(
         n: number of chains.
         n_draws: draws to begin with.
         membership: maps points to groups `(n, K)` that chains should agree on.
+        pooled: maps numbers `(draws, chains)` to those of all chains that are to agree, those of
+            other processes among them.
     """
     with _begun_anew(sampler, problem):
         draws = [sampler(problem, n) for _ in range(n_draws)]
         for _ in range(DOUBLINGS if sampler.follows(n) else 0):
-            apart = disagreement(problem, draws, membership)
-            if not (apart > AGREED or _seldom_renewed(draws)) or apart > HOPELESS:
+            apart = disagreement(problem, draws, membership, pooled)
+            seldom = _seldom_renewed(draws, pooled)
+            if not (apart > AGREED or seldom) or apart > HOPELESS:
                 break
             draws += [sampler(problem, n) for _ in range(len(draws))]
     return FreshChains(draws, problem.evaluations)
 
 
-def _seldom_renewed(draws: list[Draw]) -> bool:
+def _seldom_renewed(draws: list[Draw], pooled: Callable[[Tensor], Tensor]) -> bool:
     records = [draw.ladder for draw in draws[len(draws) // 2 :]]
     if any(one is None for one in records):
         return False
-    return sum(one.renewals_per_column for one in records) < RENEWED_OFTEN
+    renewals = sum(one.arrivals.sum(0, keepdim=True) for one in records)
+    return float(pooled(renewals).double().mean()) < RENEWED_OFTEN
 
 
 def followed_on(sampler: Sampler, problem: Problem, n: int) -> Draw:
@@ -94,17 +99,21 @@ def climbed_by(draws: list[Draw]) -> LadderRecord | None:
 
 
 def disagreement(
-    problem: Problem, draws: list[Draw], membership: Callable[[Tensor], Tensor] | None = None
+    problem: Problem,
+    draws: list[Draw],
+    membership: Callable[[Tensor], Tensor] | None = None,
+    pooled: Callable[[Tensor], Tensor] = lambda chains: chains,
 ) -> float:
     """The largest split R-hat of energy and memberships over the second half of the draws."""
     settled = torch.stack([draw.x for draw in draws[len(draws) // 2 :]])
     shape = settled.shape[:2]
     if shape[0] < 4:
         return 1.0
-    seen = [convergence(evaluate(problem.log_density, settled.flatten(0, 1)).view(shape))]
+    energies = evaluate(problem.log_density, settled.flatten(0, 1)).view(shape)
+    seen = [convergence(pooled(energies))]
     if membership is not None:
-        groups = membership(settled.flatten(0, 1)).argmax(1)
-        indicators = torch.nn.functional.one_hot(groups).double().view(*shape, -1)
+        groups = pooled(membership(settled.flatten(0, 1)).argmax(1).view(shape))
+        indicators = torch.nn.functional.one_hot(groups).double()
         seen += [convergence(part) for part in indicators.unbind(2)]
     return worst(seen).rhat
 

@@ -36,6 +36,7 @@ class StepSize(nn.Module):
                 f"target_acceptance is {target_acceptance}: it must lie between 0 and 1, "
                 "or be null for a fixed step size"
             )
+        self.initial = float(initial)
         self.log_value = torch.tensor(initial, dtype=torch.float64).log()
         self.target_acceptance = target_acceptance
         self.rate = rate
@@ -74,11 +75,19 @@ class StepSize(nn.Module):
             change = self.rate * (acceptance - self.target_acceptance)
             self.log_value = self.log_value.to(acceptance.device) + change
 
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps."""
-        return {"log_value": self.log_value}
+    def get_extra_state(self) -> dict[str, Tensor | float | None]:
+        """What a checkpoint keeps: the value, and as what it was configured."""
+        return {
+            "log_value": self.log_value,
+            "initial": self.initial,
+            "target_acceptance": self.target_acceptance,
+        }
 
-    def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """Take up what a checkpoint kept; a step size that is not adapted stays as configured."""
-        if self.target_acceptance is not None:
+    def set_extra_state(self, state: dict[str, Tensor | float | None]) -> None:
+        """Take up what a checkpoint kept, where it was adapted from the same step size.
+
+        One that is not adapted, or is configured to begin with another, stays as configured.
+        """
+        as_now = state.get("initial", self.initial) == self.initial
+        if self.target_acceptance is not None and as_now:
             self.log_value = state["log_value"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from lightning_ebm import processes
 from lightning_ebm.evaluation.assessment import assess
 from lightning_ebm.evaluation.evidence import Evidence, LabelledData
 from lightning_ebm.evaluation.fresh_chains import (
@@ -18,6 +20,7 @@ from lightning_ebm.evaluation.fresh_chains import (
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures, Measure
 from lightning_ebm.kernels import average
+from lightning_ebm.module.pooling import Found, chains_of_all, found_by_all, of_one_kernel
 from lightning_ebm.problem import Evaluations, Flow, Problem
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.sampler import Draw, Sampler
@@ -57,7 +60,7 @@ class Evaluation:
     """How a model is evaluated, the data it is evaluated on, and what there is to say.
 
     Attributes:
-        n_samples: fresh samples.
+        n_samples: fresh samples, of all processes together.
         evaluation_draws: draws that a fresh chain runs through.
         log_z_draws: weighted draws of the flow.
         annealing_steps: steps of annealed paths.
@@ -87,8 +90,12 @@ class Evaluation:
         self.seen.append(x)
 
     def figures(self, subject: Subject) -> Figures:
-        """All that is measured, name to number, on what was collected."""
-        with isolated():
+        """All that is measured, name to number, on what all processes collected; all must ask.
+
+        What they drew is put together and measured by each, with the same random numbers; what
+        process 0 finds counts.
+        """
+        with isolated(), of_one_kernel(subject.sampler):
             evidence = self._evidence(subject, torch.cat(self.seen))
             with torch.no_grad():
                 figures: Figures = {
@@ -96,7 +103,7 @@ class Evaluation:
                     "samples/energy": -subject.problem.log_density(evidence.draws[-1]).mean(),
                 } | {f"sampler/{key}": value for key, value in evidence.info.items()}
             figures |= assess(evidence, self.measures)
-        self.remarks = evidence.remarks
+        figures, self.remarks = processes.of_first((figures, evidence.remarks))
         return figures
 
     def fresh_draw(self, subject: Subject, n: int, data: Tensor | None, stream: int) -> Draw:
@@ -105,7 +112,12 @@ class Evaluation:
         return Draw(draws[-1].x, average([draw.info for draw in draws]))
 
     def fresh_draws(
-        self, subject: Subject, n: int, data: Tensor | None, stream: int = 0
+        self,
+        subject: Subject,
+        n: int,
+        data: Tensor | None,
+        stream: int = 0,
+        pooled: Callable[[Tensor], Tensor] = lambda chains: chains,
     ) -> FreshChains:
         """Run n chains that begin anew; the run's own chains and randomness stay.
 
@@ -117,6 +129,7 @@ class Evaluation:
             n: number of points.
             data: a batch of data, for chains that begin there.
             stream: number that makes these draws differ from others of the same seed.
+            pooled: maps numbers `(draws, chains)` to those of all chains that are to agree.
 
         Returns:
             The draws in order, and how often the model was evaluated for them.
@@ -128,26 +141,38 @@ class Evaluation:
                 replace(subject.problem, data=data, evaluations=Evaluations()),
                 n,
                 self.evaluation_draws,
-                membership=None if subject.density is None else subject.density.responsibilities,
+                None if subject.density is None else subject.density.responsibilities,
+                pooled,
             )
 
     def _evidence(self, subject: Subject, data: Tensor) -> Evidence:
         waits = subject.latest is not None
+        # As many in each process, so that all find alike whether chains go on.
+        n = -(-self.n_samples // processes.count())
         if waits:
-            draws, evaluations = [subject.latest], Evaluations()
+            drawn, evaluations = [subject.latest], Evaluations()
             climbed = _climbed_on(subject)
         else:
-            draws, evaluations = self.fresh_draws(subject, self.n_samples, data)
-            climbed = climbed_by(draws)
+            drawn, evaluations = self.fresh_draws(subject, n, data, pooled=chains_of_all)
+            climbed = climbed_by(drawn)
+        found = found_by_all(
+            Found(
+                # Lightning's inference tensors take part in no gradient.
+                data=data.clone(),
+                draws=[draw.x for draw in drawn],
+                info=average([draw.info for draw in drawn]),
+                evaluations=evaluations.densities,
+                climbed=climbed,
+            )
+        )
         less = LESS_WAITING if waits else 1
         return Evidence(
             problem=subject.problem,
-            # Lightning's inference tensors take part in no gradient.
-            data=data.clone(),
-            draws=[draw.x for draw in draws],
-            info=average([draw.info for draw in draws]),
-            evaluations=evaluations.densities,
-            followed=not waits and subject.sampler.follows(self.n_samples),
+            data=found.data,
+            draws=found.draws,
+            info=found.info,
+            evaluations=found.evaluations,
+            followed=not waits and subject.sampler.follows(n),
             flow=subject.flow,
             density=subject.density,
             labelled=subject.labelled,
@@ -156,7 +181,7 @@ class Evaluation:
             n_weighted=max(1, self.log_z_draws // less),
             annealing_steps=self.annealing_steps,
             ladder_rounds=self.ladder_rounds,
-            climbed=climbed,
+            climbed=found.climbed,
             search_steps=self.search_steps // less,
         )
 

@@ -1,4 +1,6 @@
-"""Lightning's hooks, at one sight: which part does what when. The parts know nothing of Trainer.
+"""Lightning's hooks of training, at one sight: which part does what when.
+
+Parts know nothing of Trainer, but for the data order, which works inside it.
 
 A batch: `training_step` → negative phase draws → objective → optimizer step of the learners.
 A chain: lives in the sampler, is drawn by the negative phase, saved by it for its process.
@@ -14,18 +16,17 @@ from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import move_data_to_device
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
-from lightning_ebm.module.learners import Learners, step_figures, unwrapped
-from lightning_ebm.module.model import EnergyBasedModel
+from lightning_ebm.module.learners import step_figures, unwrapped
+from lightning_ebm.module.looking_hooks import EvaluatedByLightning
+from lightning_ebm.module.one_run import require_one_run
 from lightning_ebm.module.preparation import (
     Preparation,
     first_points,
@@ -34,6 +35,7 @@ from lightning_ebm.module.preparation import (
 )
 from lightning_ebm.module.process_state import pack, shared_state, unpack
 from lightning_ebm.module.progress import as_after_last_batch
+from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
@@ -41,28 +43,30 @@ from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.random_state import isolated
 
 
-class TrainedByLightning(EnergyBasedModel):
+class TrainedByLightning(EvaluatedByLightning):
     """What `EBMLightningModule` does for Trainer, through its parts.
 
     Attributes:
         objective: what the energy minimises.
         data_order: of training.
         accumulation: of gradients, where several batches make a step.
-        learners: optimizers, schedulers and clips of energy and flow.
         preparation: the flow's training before the first step.
-        n_chains: negative samples per step and process, or None for as many as data.
+        resumption: what differs from the checkpoint that training goes on from.
         prepared: a buffer: whether all is fitted that is fitted before the first step.
     """
 
     objective: Objective
     data_order: DataOrder
     accumulation: Accumulation
-    learners: Learners
     preparation: Preparation
-    n_chains: int | None
+    resumption: Resumption
     prepared: Tensor
 
     # Before training.
+
+    def prepare_data(self) -> None:
+        """Refuse to be one of several runs that were meant as one."""
+        require_one_run(self.trainer.world_size)
 
     def configure_callbacks(self) -> list[Callback]:
         """Have every Trainer write checkpoints whole, and save the last step of a run."""
@@ -85,6 +89,8 @@ class TrainedByLightning(EnergyBasedModel):
     def on_fit_start(self) -> None:
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
         seed = torch.initial_seed()
+        self.learners.require_validation(comes=self.trainer.enable_validation)
+        self.resumption.say()
         self.data_order.begin(self.trainer.strategy.broadcast(seed), self.global_rank)
         self.negative_phase.begin(seed, self.global_rank)
         if not self.prepared:
@@ -191,7 +197,7 @@ class TrainedByLightning(EnergyBasedModel):
 
     def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
         """Step both networks' schedulers."""
-        scheduler.step(self.trainer.callback_metrics)
+        scheduler.step()
 
     def on_fit_end(self) -> None:
         """The stream ends with training."""
@@ -201,74 +207,34 @@ class TrainedByLightning(EnergyBasedModel):
     # Checkpoints.
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the sampler and all else that is each process's own, and the seed of the data."""
-        own = {"random": self.negative_phase.state(), "gradients": self.accumulation.state(self)}
-        pack(checkpoint, self.sampler, own, self.data_order.save(checkpoint, self.trainer))
+        """Save the sampler and all else that is each process's own, and the seeds."""
+        phase = self.negative_phase
+        own = {"random": phase.state(), "gradients": self.accumulation.state(self)}
+        shared = self.data_order.save(checkpoint, self.trainer) | {"seed": phase.seed}
+        pack(checkpoint, self.sampler, own, shared)
+        self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
         self.recovery.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up this process's own, and mend what Trainer would misread."""
-        if self._trainer is not None:
+        """Take up this process's own, unless the networks do not fit; mend what misleads."""
+        attached = self._trainer is not None
+        if attached:
             as_after_last_batch(checkpoint, counts_steps=self.trainer.max_steps != -1)
-        self.data_order.load(shared_state(checkpoint))
+        clip = self.trainer.gradient_clip_val if attached else None
+        self.resumption.load(checkpoint, self, clip, strict=attached and self.strict_loading)
+        self.learners.load(checkpoint)
+        shared = shared_state(checkpoint)
+        self.data_order.load(shared)
         own = unpack(checkpoint, self.sampler, self.global_rank)
-        self.negative_phase.resumed = own.get("random")
+        step = checkpoint.get("global_step", 0)
+        self.negative_phase.take_up(own.get("random"), shared.get("seed"), step)
         self.accumulation.resumed = own.get("gradients", {})
         self.recovery.load(checkpoint)
-
-    # Looking at the model.
-
-    def on_validation_epoch_start(self) -> None:
-        """Begin to collect the batches."""
-        self.evaluation.begin()
-
-    on_test_epoch_start = on_validation_epoch_start
-
-    def validation_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
-        """Collect the held-out data."""
-        self.evaluation.see(self.points(batch))
-
-    test_step = validation_step
-
-    def on_validation_epoch_end(self) -> None:
-        """Log what the model is, under `val/`.
-
-        While training waits the run's own chains stand for fresh ones, which would take long.
-        """
-        waits = self.trainer.state.fn == TrainerFn.FITTING
-        if waits and self.latest_draw is None:
-            return
-        subject = self.subject(self.latest_draw if waits else None)
-        figures = self.evaluation.figures(subject)
-        self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
-
-    def on_validation_end(self) -> None:
-        """Put the stream back: iterating over validation data has drawn from it."""
-        if not self.trainer.sanity_checking:
-            self.negative_phase.put_back()
-
-    def on_test_epoch_end(self) -> None:
-        """Log what the model is."""
-        self._log_all(self.evaluation.figures(self.subject()))
-
-    def predict_dataloader(self) -> DataLoader:
-        """Numbers of the samples to draw, in batches of the size of a training step's chains."""
-        n = self.evaluation.n_samples
-        return DataLoader(range(n), batch_size=self.n_chains or n)
-
-    def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """Draw as many fresh samples as the batch has numbers: `x (n, *event)`, `energy (n,)`."""
-        draw = self.fresh_draw(len(batch), stream=batch_idx)
-        return {"x": draw.x, "energy": -self.evaluated_log_density(draw.x)}
 
     # What the hooks ask of Trainer.
 
     def _logs_this_step(self) -> bool:
         return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
-
-    def _log_all(self, metrics: dict[str, Tensor | float]) -> None:
-        values = {k: torch.as_tensor(v, dtype=torch.float32) for k, v in metrics.items()}
-        self.log_dict(values, sync_dist=True)
 
     def _mean_over_processes(self, tensor: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(tensor, reduce_op="mean")
@@ -281,7 +247,3 @@ class TrainedByLightning(EnergyBasedModel):
         while True:
             for x in self._points_of_one_pass():
                 yield move_data_to_device(x.to(self.reference.mean.dtype), self.device)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("model/").removeprefix("test/")

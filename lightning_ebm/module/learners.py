@@ -7,19 +7,21 @@ What they own is in their optimizers and schedulers, which Lightning saves and r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.companion import flow_step
 from lightning_ebm.module.recipes import without_unnamed
-from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
+from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
+from lightning_ebm.schedulers import BEHIND, JointScheduler
 
 Mean = Callable[[Tensor], Tensor]
 
@@ -34,6 +36,7 @@ class Learners:
         clips: largest gradient norms, or None for Trainer's.
         interval: whether schedulers step with every optimizer step or every epoch.
         flow_updates: flow steps per energy step, on the same draw.
+        scheduler: the schedulers made last.
     """
 
     optimizers: dict[str, Callable[[Any], Optimizer]]
@@ -41,30 +44,56 @@ class Learners:
     clips: dict[str, float | None]
     interval: str
     flow_updates: int
+    scheduler: JointScheduler | None = field(default=None, init=False)
 
     def configure(self, energy: nn.Module, flow: Flow | None, sampler: Sampler) -> dict[str, Any]:
         """One optimizer that holds one per network that learns, and their schedulers likewise."""
-        made = {"energy": self.optimizers["energy"](_learning(energy))}
+        learning = {"energy": _learning(energy)}
+        made = {"energy": self.optimizers["energy"](learning["energy"])}
         if sampler.teaches_flow:
             modules = [module for module in (flow, sampler) if module is not None]
-            made["flow"] = self.of_flow(flow, _learning(*modules))
+            learning["flow"] = _learning(*modules)
+            made["flow"] = self.of_flow(flow, learning["flow"])
+        # Before schedulers change what it was made as.
+        joint = JointOptimizer(made, learning)
         schedulers = {
             name: self.schedulers[name](optimizer)
             for name, optimizer in made.items()
             if self.schedulers[name] is not None
         }
-        joint = JointOptimizer(made)
-        if not schedulers:
-            return {"optimizer": joint}
-        scheduler = JointScheduler(joint, schedulers)
+        # One without schedulers too: a resumed run is told there that it had some.
+        self.scheduler = JointScheduler(joint, schedulers)
         return {
             "optimizer": joint,
-            "lr_scheduler": {"scheduler": scheduler, "interval": self.interval},
+            "lr_scheduler": {"scheduler": self.scheduler, "interval": self.interval},
         }
 
+    def load(self, checkpoint: dict[str, Any]) -> None:
+        """Note in a checkpoint, for the schedulers, how far training has gone."""
+        saved = (checkpoint.get("lr_schedulers") or [{}])[0]
+        checkpoint["lr_schedulers"] = [saved | {BEHIND: self._behind(checkpoint)}]
+
+    def require_validation(self, *, comes: bool) -> None:
+        """Raise `SettingError` if a scheduler counts validations, and there are to be none."""
+        for name in self.scheduler.waiting if not comes else ():
+            raise SettingError(
+                f"model.{name}_scheduler is ReduceLROnPlateau, which counts validations, but "
+                "there are none: give data to validate on and a trainer.limit_val_batches above "
+                "0, or choose another scheduler"
+            )
+
+    def _behind(self, checkpoint: dict[str, Any]) -> int:
+        if self.interval == "step":
+            return checkpoint.get("global_step", 0)
+        loop = checkpoint.get("loops", {}).get("fit_loop")
+        if loop is None:
+            return checkpoint.get("epoch", 0)
+        begun = loop["epoch_progress"]["current"]["ready"]
+        return begun if loop["epoch_loop.batch_progress"]["is_last_batch"] else max(0, begun - 1)
+
     def __getstate__(self) -> dict[str, Any]:
-        """All but functions without a name, which pickle cannot keep."""
-        state = vars(self).copy()
+        """All but functions without a name, which pickle cannot keep, and what is in use."""
+        state = vars(self) | {"scheduler": None}
         for kind in ("optimizer", "scheduler"):
             recipes = state[f"{kind}s"]
             named = {f"{name}_{kind}": recipe for name, recipe in recipes.items()}

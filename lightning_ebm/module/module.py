@@ -21,6 +21,7 @@ from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.recovery import Recovery
+from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
@@ -67,7 +68,7 @@ class EBMLightningModule(TrainedByLightning):
             the latest good state saved; or "rollback" to a state some dozens of steps back, with
             learning rates halved and new random numbers.
         most_rollbacks: times that a run goes back before it stops.
-        n_samples: fresh samples that test and predict draw.
+        n_samples: fresh samples that test and predict draw, all processes together.
         evaluation_draws: draws of the sampler that a fresh chain runs through; up to 16 times
             as many while chains do not agree.
         log_z_draws: draws of the flow from which test and validation estimate log Z; a tenth of
@@ -150,6 +151,7 @@ class EBMLightningModule(TrainedByLightning):
         self.negative_phase = NegativePhase()
         self.data_order = DataOrder()
         self.accumulation = Accumulation()
+        self.resumption = Resumption()
         self.on_divergence = on_divergence
         self.recovery = Recovery(most_rollbacks)
         self.evaluation = Evaluation(

@@ -45,8 +45,8 @@ SMALL_TILT: dict[str, object] = {
     "model.n_samples": 256,
     "data.batch_size": 64,
 }
-"""An energy that says so little that every sampler can follow it, where `mnist_unbalanced.yaml` has
-one that only replica exchange follows."""
+"""An energy that says so little that every sampler can follow it, where `mnist_unbalanced.yaml`
+has one that only replica exchange follows."""
 COLUMNS = {
     "weight error of the flow": "flow/class_weight_tv",
     "weight error of samples": "samples/class_weight_tv",

@@ -5,7 +5,7 @@ from lightning_ebm.tempering.ladder import Ladder
 from lightning_ebm.tempering.ladder_log_z import LadderLogZ, ladder_log_z
 from lightning_ebm.tempering.path import GeometricPath, Rungs, on_path
 from lightning_ebm.tempering.pooled import pooled_log_weights, resampled
-from lightning_ebm.tempering.record import LadderRecord, merged, record
+from lightning_ebm.tempering.record import LadderRecord, beside, merged, record
 from lightning_ebm.tempering.replica_exchange import ReplicaExchange, Round
 from lightning_ebm.tempering.replicas import Replicas
 
@@ -19,6 +19,7 @@ __all__ = [
     "Replicas",
     "Round",
     "Rungs",
+    "beside",
     "exchange",
     "ladder_log_z",
     "merged",

@@ -111,3 +111,20 @@ def merged(records: Sequence[LadderRecord]) -> LadderRecord:
         if name != "betas"
     }
     return LadderRecord(betas=first.betas, **parts)
+
+
+def beside(records: Sequence[LadderRecord]) -> LadderRecord:
+    """Records of as many rounds of different columns on the same ladder, as one."""
+    first = records[0]
+    if len(records) == 1:
+        return first
+    whole = ("betas", "rejections", "moved")
+    parts = {
+        name: torch.cat([getattr(one, name) for one in records], 2 if name == "states" else -1)
+        for name in vars(first)
+        if name not in whole
+    }
+    means = {
+        name: torch.stack([getattr(one, name) for one in records]).nanmean(0) for name in whole[1:]
+    }
+    return LadderRecord(betas=first.betas, **parts, **means)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain
-from lightning_ebm.starts import Bank
+from lightning_ebm.starts import Bank, dealt
 
 State = dict[str, Tensor]
 """`x`, `born` and `arrived`, and what else a kernel keeps of a state; `(n, K-1, ...)` each."""
@@ -40,10 +41,8 @@ class Replicas(Bank):
             n: columns; of a larger bank different ones, at random.
             n_moving: rungs above the lowest.
         """
-        if self.bank is not None and self.bank["x"].shape[1] != n_moving:
-            had = self.bank["x"].shape[1]
-            nearest = torch.linspace(0, had - 1, n_moving).round().long()
-            self.bank = {name: part[:, nearest] for name, part in self.bank.items()}
+        if self.bank is not None:
+            self.bank = _on_rungs(self.bank, n_moving)
         missing = n - (0 if self.bank is None else len(self.bank["x"]))
         if missing > 0:
             self._add(draw(missing * n_moving).unflatten(0, (missing, n_moving)))
@@ -76,6 +75,28 @@ class Replicas(Bank):
         self.bank = None if bank is None else {k: v.clone() for k, v in bank.items()}
         self.rounds = state["rounds"]
 
+    def deal(
+        self, states: list[dict[str, Any]], rank: int, world_size: int
+    ) -> dict[str, Any] | None:
+        """A share of all columns, on the ladder of one process and as old as they were."""
+        rounds = states[rank % len(states)]["rounds"]
+        full = [state for state in states if state["bank"] is not None]
+        if not full:
+            return None
+        n_moving = full[rank % len(full)]["bank"]["x"].shape[1]
+        banks = [_on_rungs(state["bank"], n_moving) for state in full]
+        banks = [
+            bank | {"born": bank["born"] + rounds - state["rounds"]}
+            for bank, state in zip(banks, full, strict=True)
+        ]
+        # What a kernel did not keep of all columns it draws anew for all.
+        kept = [name for name in banks[0] if all(name in bank for bank in banks)]
+        mine = {
+            name: dealt(torch.cat([bank[name] for bank in banks]), rank, world_size)
+            for name in kept
+        }
+        return {"bank": mine, "rounds": rounds} if len(mine["x"]) else None
+
     def _add(self, x: Tensor) -> None:
         more = {
             "x": x.detach(),
@@ -92,6 +113,14 @@ class Replicas(Bank):
         if self.bank is not None:
             self.bank = {name: fn(part) for name, part in self.bank.items()}
         return super()._apply(fn, recurse)
+
+
+def _on_rungs(columns: State, n_moving: int) -> State:
+    had = columns["x"].shape[1]
+    if had == n_moving:
+        return columns
+    nearest = torch.linspace(0, had - 1, n_moving).round().long()
+    return {name: part[:, nearest] for name, part in columns.items()}
 
 
 def as_chain(columns: State) -> Chain:

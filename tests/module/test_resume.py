@@ -45,7 +45,7 @@ def test_resumed_is_never_stopped_bit_for_bit(
 
     resumed = small_module(sampler, **SETTINGS)
     trainer = small_trainer(max_epochs=4, max_steps=-1)
-    L.seed_everything(99, verbose=False)
+    torch.manual_seed(99)
     trainer.fit(resumed, datamodule=small_data(), ckpt_path=tmp_path / "half.ckpt")
 
     assert_equal(everything(resumed), everything(straight))
