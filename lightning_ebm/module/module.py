@@ -11,6 +11,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.batches import points_of
+from lightning_ebm.checked_draw import checked_draw
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
@@ -197,16 +199,17 @@ class EBMLightningModule(
             networks=tuple(network for network in networks if network is not None),
         )
 
-    @staticmethod
-    def points(batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
-        """The points of a batch, which is a tensor or a sequence that begins with one."""
-        return batch[0] if isinstance(batch, (list, tuple)) else batch
+    def points(self, batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
+        """The points of a batch: a tensor or array, or a sequence that begins with one."""
+        return points_of(batch, self.reference.mean)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
         """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
         x = self.points(batch)
         problem = self.latest_problem = self.problem(x)
-        draw = self.latest_draw = self.sampler(problem, self.n_chains or len(x))
+        draw = self.latest_draw = checked_draw(
+            self.sampler, problem, self.n_chains or len(x), first=self.global_step == 0
+        )
         self.chain_watch.see(draw)
         steep = self.gradient_penalty > 0
         both = [points.detach().requires_grad_(steep) for points in (x, draw.x)]

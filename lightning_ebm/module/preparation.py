@@ -12,7 +12,7 @@ from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
-from lightning_ebm.networks import check_energy
+from lightning_ebm.networks import check_energy, require_event_shape
 from lightning_ebm.optimizers import decay_layers_only
 from lightning_ebm.random_state import isolated, seed_process, set_random_state
 
@@ -34,6 +34,7 @@ class PreparationHooks:
             if Energy in type(self.energy).__mro__:
                 self.energy.initialise(data)
             if self.flow is not None:
+                require_event_shape("model.flow", self.flow, data)
                 self.flow.initialise(data)
 
     def on_fit_start(self) -> None:
