@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,21 +10,41 @@ import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 import lightning_ebm.data
 import lightning_ebm.energies
 import lightning_ebm.evaluation.measures
 import lightning_ebm.kernels
-import lightning_ebm.plugins
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
 from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFiles
-from lightning_ebm.cli.arguments import class_at, value_of
+from lightning_ebm.checkpoints.reading import open_checkpoint, require_file, require_fit
+from lightning_ebm.cli.arguments import class_at, mentioned, value_of
 from lightning_ebm.cli.configurations import packaged, resolve
+from lightning_ebm.cli.failures import RunFailure
+from lightning_ebm.cli.making import refusal
 from lightning_ebm.cli.sentences import sentence
+from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
+from lightning_ebm.ranges import require_count
+from lightning_ebm.registry import named, names_by_word
 
+WORDS = ("last", "best", "hpc", "null")
+"""What Lightning takes --ckpt_path for in place of a path."""
 LOOKING = ("validate", "test", "predict")
+DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.ENOENT,
+    errno.EFBIG,
+    errno.ENAMETOOLONG,
+}
+"""What the disk refuses: a matter of room and permissions, not of the library."""
 
 
 def run(args: list[str]) -> None:
@@ -32,13 +53,25 @@ def run(args: list[str]) -> None:
     Raises:
         SettingError: if a setting is wrong, with a sentence that says which.
     """
-    args = _with_run_configuration(resolve(args))
+    args = resolve(args)
+    checkpoint = value_of("--ckpt_path", args)
+    if checkpoint is not None and checkpoint not in WORDS:
+        require_file(checkpoint)
+        open_checkpoint(checkpoint)
+    args = _with_run_configuration(args)
+    _load_samplers(args)
     try:
         EBMCLI(args)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
-    except MisconfigurationException as mistake:
-        raise SettingError(" ".join(str(mistake).split())) from mistake
+
+
+def _load_samplers(args: list[str]) -> None:
+    """Load those registered samplers that the command names; all of them, where it asks for help."""
+    names = names_by_word()
+    asks = any(argument in {"-h", "--help"} or ".help" in argument for argument in args)
+    for word in names if asks else mentioned(names, args):
+        named(names[word])
 
 
 class ParserError(Exception):
@@ -58,7 +91,31 @@ class Parser(LightningArgumentParser):
 class EBMCLI(LightningCLI):
     """`fit`, `validate`, `test` and `predict` of an `EBMLightningModule` on any data module."""
 
+    trainer: L.Trainer | None = None
+    traces: Traces | None = None
+
     def __init__(self, args: list[str]) -> None:
+        try:
+            self._run(args)
+        except (SettingError, ParserError):
+            self._leave_no_trace()
+            raise
+        except MisconfigurationException as mistake:
+            self._leave_no_trace()
+            raise SettingError(" ".join(str(mistake).split())) from mistake
+        except OSError as failure:
+            if failure.errno not in DISK:
+                raise RunFailure(self._folder()) from failure
+            self._leave_no_trace()
+            raise SettingError(
+                f"{failure.filename or 'a file of the run'} cannot be written or read "
+                f"({failure.strerror}): make room or mend permissions, or give another "
+                "trainer.default_root_dir"
+            ) from failure
+        except Exception as failure:
+            raise RunFailure(self._folder()) from failure
+
+    def _run(self, args: list[str]) -> None:
         super().__init__(
             EBMLightningModule,
             L.LightningDataModule,
@@ -92,6 +149,24 @@ class EBMCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
         self.config = parser.parse_args(args)
+        subcommand = self.config.get("subcommand")
+        seed = self.config[subcommand].get("seed_everything")
+        if not isinstance(seed, bool):
+            require_count("seed_everything", seed, least=0, most=2**32 - 1)
+
+    def before_instantiate_classes(self) -> None:
+        """Load checkpoints by the loader of plain data, unless told otherwise in so many words.
+
+        Lightning's own default is another for addresses, and with an environment variable set.
+        """
+        settings = self.config[self.subcommand]
+        if settings.get("weights_only") is False:
+            rank_zero_warn(
+                "--weights_only=false: the checkpoint may run any code as it is loaded; use it "
+                "for files that you have written yourself"
+            )
+        elif "weights_only" in settings:
+            settings["weights_only"] = True
 
     def _parse_ckpt_path(self) -> None:
         # Lightning would put the checkpoint's settings over the command line's, silently.
@@ -101,10 +176,25 @@ class EBMCLI(LightningCLI):
         """Build everything; what a constructor refuses is a setting that is wrong."""
         try:
             super().instantiate_classes()
-        except (SettingError, MisconfigurationException):
+        except MisconfigurationException:
             raise
-        except (TypeError, ValueError) as mistake:
-            raise SettingError(" ".join(str(mistake).split())) from mistake
+        # A plug-in's constructor may raise anything, or exit.
+        except (Exception, SystemExit) as mistake:
+            raise refusal(mistake) from mistake
+
+    def after_instantiate_classes(self) -> None:
+        """Note what is on disk, and see that the checkpoint fits, before anything is written."""
+        self.traces = Traces(self.trainer)
+        path = self.config[self.subcommand].get("ckpt_path")
+        if path is not None and path not in WORDS:
+            require_fit(open_checkpoint(path), self.model, path)
+
+    def _leave_no_trace(self) -> None:
+        if self.traces is not None:
+            self.traces.remove()
+
+    def _folder(self) -> Path | None:
+        return None if self.traces is None else self.traces.folder
 
     def before_predict(self) -> None:
         """Let the module say how many samples to draw; the data module only says what they are."""
@@ -125,10 +215,6 @@ def _with_run_configuration(args: list[str]) -> list[str]:
     if checkpoint is None:
         raise SettingError(
             f"lightning {args[0]} needs a trained model: give --ckpt_path=PATH of a checkpoint"
-        )
-    if checkpoint not in {"last", "best"} and not Path(checkpoint).is_file():
-        raise SettingError(
-            f"--ckpt_path is '{checkpoint}', which is not a file: give a checkpoint"
         )
     if value_of("--config", args) or value_of("-c", args):
         return args

@@ -10,7 +10,8 @@ from lightning_ebm.data import Density
 from lightning_ebm.energies import Energy
 from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import Kernel
-from lightning_ebm.registry import find, registered, unknown_name
+from lightning_ebm.registry import find, registered_names, unknown_name
+from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import Start
 
 ROLES = {
@@ -54,7 +55,7 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
 def _unknown_class(key: str, name: str) -> str:
     role = key.rsplit(".", 1)[-1]
     if role == "sampler":
-        if any(entry.name == name for entry in registered()):
+        if name in registered_names():
             return _refusal(name)
         return f"{key} is '{name}', but {unknown_name(name)}"
     if role in ROLES:
@@ -83,8 +84,7 @@ def _unknown_option(key: str, option: str, class_name: str | None) -> str:
 def _options(key: str, class_name: str) -> str | None:
     role = key.rsplit(".", 1)[-1]
     if role == "sampler":
-        known = {entry.name: entry.sampler for entry in registered() if entry.sampler is not None}
-        known |= {sampler.__name__: sampler for sampler in known.values()}
+        known = _names(Sampler)
     elif role == "data":
         import lightning as L
 

@@ -12,6 +12,7 @@ from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
+from lightning_ebm.module.settings import check_trainer
 from lightning_ebm.networks import check_energy, require_event_shape
 from lightning_ebm.optimizers import decay_layers_only
 from lightning_ebm.random_state import isolated, seed_process, set_random_state
@@ -26,6 +27,8 @@ class PreparationHooks:
 
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
+        if stage == "fit":
+            check_trainer(self.trainer)
         if stage == "fit" and not self._is_prepared():
             with isolated():
                 data = self._first_points()

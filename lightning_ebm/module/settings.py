@@ -69,6 +69,17 @@ def check_settings(settings: dict[str, Any]) -> None:
     _check_rates(settings)
 
 
+def check_trainer(trainer: L.Trainer) -> None:
+    """Raise `SettingError` if the trainer has a number that it would take no notice of."""
+    require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
+    clip = trainer.gradient_clip_val
+    if clip is not None and not clip > 0:
+        raise SettingError(
+            f"trainer.gradient_clip_val is {clip}: the largest norm of a gradient must be "
+            "positive; null for none"
+        )
+
+
 def _check_numbers(settings: dict[str, Any]) -> None:
     for key in ("temperature", "base_widening"):
         require_positive(f"model.{key}", settings[key])

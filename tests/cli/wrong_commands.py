@@ -1,0 +1,348 @@
+"""Wrong commands, as data: what is added to a right one, and the key and value to be named.
+
+`test_wrong_commands.py` runs them. A row of `SETTINGS` is an option and what it must not be; its
+key is the last word of the option. `.nan` and `.inf` are YAML's spelling, and are named as Python
+spells them.
+"""
+
+from __future__ import annotations
+
+HUGE = "1000000000000"
+NOT_COUNTS = ["0", "-3", ".nan", "2.5", HUGE]
+NOT_POSITIVE = ["0", "-1", ".nan", ".inf"]
+
+MODEL = {
+    "--model.n_chains": [*NOT_COUNTS, "many"],
+    "--model.n_samples": NOT_COUNTS,
+    "--model.log_z_draws": ["0", HUGE],
+    "--model.evaluation_draws": ["0", HUGE],
+    "--model.annealing_steps": ["-1", HUGE],
+    "--model.ladder_rounds": ["-1", HUGE],
+    "--model.search_steps": ["-1", HUGE],
+    "--model.flow_updates": ["0", HUGE],
+    "--model.flow_pretraining": ["-1", ".nan", HUGE],
+    "--model.temperature": NOT_POSITIVE,
+    "--model.base_widening": NOT_POSITIVE,
+    "--model.difference_penalty": ["-1", ".nan", ".inf"],
+    "--model.magnitude_penalty": ["-1", ".nan"],
+    "--model.gradient_penalty": ["-1", ".nan"],
+    "--model.energy_clip": ["0", "-5", ".nan", "tight"],
+    "--model.flow_clip": ["0", "-5", ".nan"],
+    "--model.energy_average": ["0", "1", "-1", ".nan"],
+    "--model.base": ["uniform"],
+    "--model.scheduler_interval": ["minute"],
+    "--model.energy_optimizer.init_args.lr": ["-1", ".nan", ".inf", "fast"],
+    "--model.energy_optimizer.init_args.betas": ["[0.5,1.5]", "[-1,0.9]"],
+    "--model.energy_optimizer.init_args.weight_decay": ["-1", ".nan"],
+    "--model.energy_optimizer.init_args.eps": ["-1"],
+}
+NETWORKS = {
+    "--model.energy.init_args.event_shape": ["[]", "[0]", "[-2]", "[3]", "[2, 1]", "abc"],
+    "--model.energy.init_args.hidden": ["[0]", "[-4]", "[1000000000]"],
+    "--model.energy.init_args.bound": NOT_POSITIVE,
+    "--model.flow.init_args.event_shape": ["[]", "[1]", "[3]"],
+    "--model.flow.init_args.n_layers": ["0", "-1", HUGE],
+    "--model.flow.init_args.hidden": ["0", HUGE],
+    "--model.flow.init_args.n_modes": ["0", HUGE],
+}
+DATA = {
+    "--data.init_args.train_size": ["0", "-1", HUGE, "most"],
+    "--data.init_args.test_size": ["0", HUGE],
+    "--data.init_args.batch_size": ["0", "-1", "641", HUGE],
+    "--data.init_args.seed": ["-1", ".nan"],
+    "--data.init_args.density.init_args.weight": ["0", "1", ".nan"],
+    "--data.init_args.density.init_args.scale": NOT_POSITIVE,
+    "--data.init_args.density.init_args.separation": [".nan", ".inf"],
+}
+TRAINER = {
+    "--seed_everything": ["-1", "4294967296", "seed"],
+    "--trainer.max_steps": ["many", "-5"],
+    "--trainer.max_epochs": ["-2"],
+    "--trainer.devices": ["0", "[3]"],
+    "--trainer.accelerator": ["abacus"],
+    "--trainer.precision": ["7"],
+    "--trainer.log_every_n_steps": ["0", "-1"],
+    "--trainer.gradient_clip_val": ["0", "-1", ".nan"],
+    "--trainer.accumulate_grad_batches": ["0", "-1"],
+    "--trainer.val_check_interval": ["1000"],
+    "--trainer.limit_train_batches": ["-1", "1.5"],
+    "--pictures.every_n_steps": ["0", "-1"],
+    "--pictures.n_images": ["0", HUGE],
+    "--pictures.show_range": ["[1, 1]"],
+    "--checkpoint.save_top_k": ["-2"],
+    "--checkpoint.every_n_train_steps": ["-1"],
+    "--config": [".", "absent.yaml", "/proc/self/mem"],
+}
+SAMPLERS = {
+    "ula": {"n_steps": NOT_COUNTS, "step_size": [*NOT_POSITIVE, "abc"]},
+    "mala": {"target_acceptance": ["0", "1", ".nan"], "step_size": ["0"], "n_steps": ["0"]},
+    "hmc": {"n_leapfrog": ["0", HUGE], "mass": ["0", "-1", "[1, 0]", "[1, 1, 1]"]},
+    "flow_mcmc": {
+        "n_proposals": ["0", HUGE],
+        "shares": ["[]", "[0.5, 2]"],
+        "n_local": ["-1"],
+        "n_global": ["-1"],
+        "data_share": ["-0.5", "1.5", ".nan"],
+    },
+    "flow_tempering": {
+        "n_rounds": ["0"],
+        "n_rungs": ["1", HUGE],
+        "max_rejection": ["0", "1", ".nan"],
+        "n_local": ["0"],
+        "n_sweeps": ["0"],
+        "max_age": NOT_POSITIVE,
+        "most_rounds": ["0"],
+        "evaluation_rounds": ["0"],
+    },
+    "coopflow": {"limit": NOT_POSITIVE, "data_share": ["2"], "step_size": ["0"]},
+    "nt_ebm": {"n_leapfrog": ["0"], "step_size": [".nan"], "n_steps": ["-1"]},
+}
+SETTINGS = MODEL | NETWORKS | DATA | TRAINER
+
+COMBINED = [
+    # Arguments added, and words of the sentence.
+    (["--model.sampler=flow_mcmc", "--model.flow=null"], ["model.flow", "null"]),
+    (
+        ["--model.sampler=flow_mcmc", "--model.sampler.init_args.n_local=0"]
+        + ["--model.sampler.init_args.n_global=0"],
+        ["n_local", "0"],
+    ),
+    (["--model.base=flow", "--model.flow_pretraining=0"], ["model.flow_pretraining", "0"]),
+    (
+        ["--model.sampler=ula", "--model.sampler.init_args.start=Persistent"]
+        + ["--model.sampler.init_args.start.init_args.size=0"],
+        ["size", "0"],
+    ),
+    (
+        ["--model.sampler=ula", "--model.sampler.init_args.start=Persistent"]
+        + ["--model.sampler.init_args.start.init_args.restart=2"],
+        ["restart", "2"],
+    ),
+    (
+        ["--model.sampler=flow_mcmc", "--model.sampler.init_args.local=GeneralisedHMC"]
+        + ["--model.sampler.init_args.local.init_args.persistence=1"],
+        ["persistence", "1"],
+    ),
+    (
+        ["--model.sampler=flow_mcmc", "--model.sampler.init_args.local=GeneralisedHMC"]
+        + ["--model.sampler.init_args.local.init_args.drift=-1"],
+        ["drift", "-1"],
+    ),
+    (
+        ["--model.sampler=flow_mcmc", "--model.flow_optimizer=torch.optim.Adam"]
+        + ["--model.flow_optimizer.init_args.lr=-2"],
+        ["model.flow_optimizer", "-2"],
+    ),
+    (
+        ["--model.energy_scheduler=torch.optim.lr_scheduler.CosineAnnealingLR"]
+        + ["--model.energy_scheduler.init_args.T_max=0"],
+        ["model.energy_scheduler", "Zero"],
+    ),
+    (
+        ["--model.energy_scheduler=torch.optim.lr_scheduler.StepLR"]
+        + ["--model.energy_scheduler.init_args.step_size=0"],
+        ["model.energy_scheduler", "zero"],
+    ),
+    (["--model.energy_optimizer=torch.optim.LBFGS"], ["model.energy_optimizer", "closure"]),
+    (
+        ["--model.energy=ConvNet", "--model.energy.init_args.event_shape=[1,8]"],
+        ["event_shape", "[1, 8]"],
+    ),
+    (
+        ["--model.energy=ConvNet", "--model.energy.init_args.event_shape=[1,4,4]"],
+        ["widths", "[32, 64, 128]"],
+    ),
+    (
+        ["--model.energy=ConvNet", "--model.energy.init_args.event_shape=[1,8,8]"]
+        + ["--model.energy.init_args.widths=[0]"],
+        ["widths", "[0]"],
+    ),
+    (
+        ["--model.flow=Glow", "--model.flow.init_args.event_shape=[2]"],
+        ["event_shape", "[2]"],
+    ),
+    (
+        ["--model.flow=NeuralSpline", "--model.flow.init_args.event_shape=[2]"]
+        + ["--model.flow.init_args.n_bins=0"],
+        ["n_bins", "0"],
+    ),
+    (
+        ["--model.flow=NeuralSpline", "--model.flow.init_args.event_shape=[2]"]
+        + ["--model.flow.init_args.tail_bound=-1"],
+        ["tail_bound", "-1"],
+    ),
+    (["--data=Digits", "--data.init_args.classes=[0,0]"], ["classes", "[0, 0]"]),
+    (["--data=Digits", "--data.init_args.classes=[11]"], ["classes", "11"]),
+    (["--data=Digits", "--data.init_args.classes=[]"], ["classes", "[]"]),
+    (["--data=Digits", "--data.init_args.class_weights=[1]"], ["class_weights", "1"]),
+    (["--data=Digits", "--data.init_args.noise=-1"], ["noise", "-1"]),
+    (["--data=Digits", "--data.init_args.validation_size=-1"], ["validation_size", "-1"]),
+    (["--data=Digits", "--data.init_args.validation_size=99999"], ["validation_size", "99999"]),
+    (["--data=Digits", "--data.init_args.space=log"], ["space", "log"]),
+    # [3, 8, 8] against images of [1, 8, 8] broadcasts.
+    (
+        [
+            "--data=Digits",
+            "--model.energy=ConvNet",
+            "--model.energy.init_args.event_shape=[3,8,8]",
+        ],
+        ["model.energy.event_shape", "[3, 8, 8]", "[1, 8, 8]"],
+    ),
+    (
+        ["--data=Digits", "--model.energy=ConvNet", "--model.energy.init_args.event_shape=[1,8,8]"]
+        + ["--model.flow.init_args.event_shape=[64]"],
+        ["model.flow.event_shape", "[64]", "[1, 8, 8]"],
+    ),
+    (["--data=MNIST", "--data.data_dir=none", "--data.download=false"], ["data_dir", "none"]),
+    (["--data=FourModes"], ["data", "FourModes"]),
+    (["--data.init_args.density=Moons", "--data.density.init_args.radius=-1"], ["radius", "-1"]),
+    (["--data.init_args.density=Rings", "--data.density.init_args.scale=0"], ["scale", "0"]),
+    (
+        ["--data.init_args.density=Checkerboard", "--data.density.init_args.squares=0"],
+        ["squares", "0"],
+    ),
+    (
+        ["--data.init_args.density=OppositeModes", "--data.density.init_args.dimension=0"],
+        ["dimension", "0"],
+    ),
+    (
+        ["--data.init_args.density=OppositeModes", "--data.density.init_args.dimension=3"],
+        ["event_shape", "[2]", "[3]"],
+    ),
+    (
+        ["--trainer.default_root_dir=base.yaml/below"],
+        ["trainer.default_root_dir", "base.yaml/below"],
+    ),
+    (["--trainer.default_root_dir=/proc/none"], ["trainer.default_root_dir", "/proc/none"]),
+]
+
+PARTS = {
+    # Classes of `tests.cli.wrong_parts` in the place of a right one, and words of the sentence.
+    ("--model.energy", "NoParameters"): ["model.energy", "NoParameters", "parameters"],
+    ("--model.energy", "NoGradient"): ["model.energy", "NoGradient", "gradient"],
+    ("--model.energy", "TwoNumbers"): ["model.energy", "(4, 2)"],
+    ("--model.energy", "Raises"): ["model.energy", "Raises", "RuntimeError"],
+    ("--model.energy", "Exits"): ["model.energy", "Exits", "SystemExit"],
+    ("--model.energy", "GivesNothing"): ["model.energy", "GivesNothing", "NoneType"],
+    ("--model.energy", "CannotBeMade"): ["model.energy", "CannotBeMade", "no luck"],
+    ("--model.energy", "Couples"): ["model.energy", "batch"],
+    ("--model.energy", "Normalises"): ["model.energy", "BatchNorm1d"],
+    ("--data", "NotANumber"): ["data", "NaN"],
+    ("--data", "Dictionaries"): ["data", "image"],
+    ("--data", "Words"): ["data", "str"],
+    ("--data", "Complex"): ["data", "complex64"],
+    ("--data", "Flat"): ["data", "(32,)"],
+    ("--data", "OnePoint"): ["data", "fewer than 2 points"],
+}
+
+PLUG_INS = {
+    # Body of a class `Mine`, and words of the sentence.
+    "exits_at_import": ("import sys\nsys.exit(3)", ["exits_at_import", "SystemExit"]),
+    "raises_at_import": ("1 / 0", ["raises_at_import", "ZeroDivisionError"]),
+    "no_class": ("Mine = 3", ["no_class", "not a lightning_ebm.Sampler"]),
+    "raises_in_init": (
+        "class Mine(Base):\n    def __init__(self):\n        raise KeyError('gone')",
+        ["model.sampler", "raises_in_init", "KeyError"],
+    ),
+    "exits_in_init": (
+        "class Mine(Base):\n    def __init__(self):\n        raise SystemExit(0)",
+        ["model.sampler", "exits_in_init", "SystemExit"],
+    ),
+    "abstract": ("class Mine(Sampler):\n    pass", ["abstract", "sample"]),
+    "raises_in_sample": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n        raise OSError('lost')",
+        ["model.sampler", "raises_in_sample", "OSError"],
+    ),
+    "exits_in_sample": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n        raise SystemExit(0)",
+        ["model.sampler", "exits_in_sample", "SystemExit"],
+    ),
+    "gives_none": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n        return None",
+        ["model.sampler", "gives_none", "NoneType"],
+    ),
+    "gives_a_tensor": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n        return torch.zeros(n, 2)",
+        ["model.sampler", "gives_a_tensor", "Tensor"],
+    ),
+    "wrong_shape": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n"
+        "        return Draw(torch.zeros(n, 3), {})",
+        ["model.sampler", "wrong_shape", "(32, 3)"],
+    ),
+    "wrong_count": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n"
+        "        return Draw(torch.zeros(n + 1, 2), {})",
+        ["model.sampler", "wrong_count", "(33, 2)"],
+    ),
+    "whole_numbers": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n"
+        "        return Draw(torch.zeros(n, 2).long(), {})",
+        ["model.sampler", "whole_numbers", "int64"],
+    ),
+    "wrong_info": (
+        "class Mine(Sampler):\n    def sample(self, problem, n):\n"
+        "        return Draw(torch.zeros(n, 2), {'rate': 'high'})",
+        ["model.sampler", "wrong_info", "'high'"],
+    ),
+    "keeps_objects": (
+        "class Mine(Base):\n    def get_extra_state(self):\n        return {'kept': Base}\n"
+        "    def set_extra_state(self, state):\n        pass",
+        ["model.sampler", "keeps_objects", "_extra_state"],
+    ),
+    "__name__": ("class Mine(Base):\n    pass", ["__name__", "rename"]),
+    "with-dashes": ("class Mine(Base):\n    pass", ["with-dashes", "rename"]),
+    "with.dots": ("class Mine(Base):\n    pass", ["with.dots", "rename"]),
+    "lambda": ("class Mine(Base):\n    pass", ["lambda", "rename"]),
+}
+
+CHECKPOINTS = {
+    # What becomes of a right checkpoint, and words of the sentence.
+    "https://example.org/model.ckpt": (None, ["an address"]),
+    "s3://bucket/model.ckpt": (None, ["an address"]),
+    "missing.ckpt": (None, ["not a file"]),
+    ".": (None, ["is a folder"]),
+    "base.yaml/model.ckpt": (None, ["not a file"]),
+    "empty.ckpt": (lambda whole: b"", ["is empty"]),
+    "cut.ckpt": (lambda whole: whole[: len(whole) // 2], ["cut short"]),
+    "text.ckpt": (lambda whole: b"weights: 1\n" * 99, ["no checkpoint"]),
+    "flipped.ckpt": (lambda whole: whole[:80] + b"\xff" * 400 + whole[480:], ["damaged"]),
+}
+
+YAML = {
+    # Contents of a configuration, and words of the sentence.
+    "empty.yaml": ("", ["is empty"]),
+    "comment.yaml": ("# nothing yet\n", ["is empty"]),
+    "list.yaml": ("- model\n- trainer\n", ["holds a list"]),
+    "word.yaml": ("model\n", ["holds a str"]),
+    "broken.yaml": ("model: [unclosed\n", ["not valid YAML"]),
+    "tabs.yaml": ("model:\n\tsampler: ula\n", ["not valid YAML"]),
+    "binary.yaml": (b"\x80\x02\xff\x00", ["not valid YAML"]),
+    "code.yaml": ("model: !!python/object/apply:os.getcwd []\n", ["not valid YAML"]),
+    "deep.yaml": ("[" * 5000, ["not"]),
+    "unknown.yaml": ("modle:\n  sampler: ula\n", ["modle"]),
+    "scalar.yaml": ("model: 3\n", ["model", "3"]),
+    "trainer.yaml": ("trainer: [1]\n", ["trainer"]),
+    "nested.yaml": ("model:\n  sampler: {class_path: [ula]}\n", ["sampler"]),
+    "numbers.yaml": ("3: 4\n", ["3"]),
+}
+
+OTHER = [
+    # Whole commands, and words of the sentence.
+    ([], ["subcommand"]),
+    (["fitt"], ["fitt"]),
+    (["fit"], ["model.energy", "--config"]),
+    (["test"], ["--ckpt_path"]),
+    (["validate", "--config=base.yaml"], ["--ckpt_path"]),
+    (["fit", "--config=base.yaml", "--trainer.max_stepz=3"], ["--trainer.max_stepz=3"]),
+    (["fit", "--config=base.yaml", "--model.sampler=ulla"], ["model.sampler", "'ulla'", "'ula'"]),
+    (["fit", "--config=base.yaml", "--model.energy=Foo"], ["model.energy", "'Foo'", "MLP"]),
+    (["fit", "--config=base.yaml", "--model.flow=1"], ["model.flow", "1"]),
+    (["fit", "--config=base.yaml", "--model.measures=3"], ["model.measures", "3"]),
+    (["fit", "--config=base.yaml", "--trainer.callbacks=Foo"], ["trainer.callbacks", "Foo"]),
+    (["fit", "--config=base.yaml", "--trainer.logger=Foo"], ["trainer.logger", "Foo"]),
+    (["samplers", "--all"], ["--all"]),
+    (["reproduce", "everything"], ["everything", "motivating"]),
+    (["reproduce", "motivating", "--seeds=0"], ["--seeds", "0"]),
+    (["reproduce", "motivating", "--data-dir=x"], ["--data-dir", "motivating"]),
+]
