@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,15 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 
-NETWORKS = ("energy.", "flow.", "average.", "frozen_flow.")
+NETWORKS = {
+    "energy": "model.energy",
+    "flow": "model.flow",
+    "average": "model.energy_average",
+    "frozen_flow": "model.base",
+}
+"""The parts of a module whose weights it was made with, and the setting that they come from."""
 OPTION = "--ckpt_path"
+CHUNK = 2**22
 
 
 def open_checkpoint(path: str | Path, key: str = OPTION) -> dict[str, Any]:
@@ -37,6 +45,7 @@ def open_checkpoint(path: str | Path, key: str = OPTION) -> dict[str, Any]:
             f"{key} is '{path}', which is no checkpoint, or was cut short as it was written: "
             "give a file that training wrote, an earlier one of the run if there is one"
         )
+    _require_whole(file, key)
     try:
         contents = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as failure:
@@ -44,11 +53,10 @@ def open_checkpoint(path: str | Path, key: str = OPTION) -> dict[str, Any]:
             f"{key} is '{path}', which holds objects that only running code from the file would "
             "load, and it is not run: give a checkpoint that this library wrote"
         ) from failure
-    # The archive's directory is whole; whatever fails within it is damage.
+    # The file is whole, so that whatever fails is its kind: an archive of something else.
     except (RuntimeError, OSError, ValueError, EOFError, KeyError, AttributeError) as failure:
         raise SettingError(
-            f"{key} is '{path}', which is damaged, or no checkpoint: give another, an earlier one "
-            "of the run if there is one"
+            f"{key} is '{path}', an archive but no checkpoint: give a file that training wrote"
         ) from failure
     _require_ours(contents, path, key)
     return contents
@@ -98,15 +106,16 @@ def require_fit(contents: dict[str, Any], module: nn.Module, path: str | Path) -
     Raises:
         SettingError: names the first network that differs.
     """
-    saved = {k: v for k, v in contents["state_dict"].items() if k.startswith(NETWORKS)}
-    wanted = {k: v for k, v in module.state_dict().items() if k.startswith(NETWORKS)}
-    for name in sorted(saved.keys() | wanted.keys()):
-        ours, theirs = wanted.get(name), saved.get(name)
-        if _shape(ours) != _shape(theirs):
-            raise SettingError(
-                f"{OPTION} is '{path}', whose {name} has {_words(theirs)}, while by the settings "
-                f"it has {_words(ours)}: give model.{name.partition('.')[0]} as it was trained"
-            )
+    saved, wanted = contents["state_dict"], module.state_dict()
+    for network in NETWORKS:
+        names = {name for name in (*saved, *wanted) if name.startswith(f"{network}.")}
+        for name in sorted(names):
+            ours, theirs = _shape(wanted.get(name)), _shape(saved.get(name))
+            if ours != theirs:
+                raise SettingError(
+                    f"{OPTION} is '{path}', whose {name} has {_words(theirs)}, while by the "
+                    f"settings it has {_words(ours)}: give {NETWORKS[network]} as it was trained"
+                )
 
 
 def _is_archive(file: Path, key: str) -> bool:
@@ -117,6 +126,22 @@ def _is_archive(file: Path, key: str) -> bool:
         raise SettingError(
             f"{key} is '{file}', which cannot be read ({failure.strerror}): mend its permissions, "
             "or give another checkpoint"
+        ) from failure
+
+
+def _require_whole(file: Path, key: str) -> None:
+    """Refuse an archive in which a bit has changed: weights would be loaded as they are."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            # PyTorch can be told to write no checksums, which are 0 then.
+            for entry in (entry for entry in archive.infolist() if entry.CRC):
+                with archive.open(entry) as opened:
+                    while opened.read(CHUNK):
+                        pass
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as failure:
+        raise SettingError(
+            f"{key} is '{file}', which is damaged ({failure}): give another, an earlier one of "
+            "the run if there is one"
         ) from failure
 
 
@@ -138,6 +163,5 @@ def _shape(tensor: object) -> tuple[int, ...] | None:
     return tuple(tensor.shape) if isinstance(tensor, Tensor) else None
 
 
-def _words(tensor: object) -> str:
-    shape = _shape(tensor)
+def _words(shape: tuple[int, ...] | None) -> str:
     return "no such weight" if shape is None else f"shape {shape}"

@@ -9,6 +9,9 @@ import yaml
 
 from lightning_ebm.errors import SettingError
 
+SECTIONS = ("trainer", "model", "pictures", "checkpoint")
+"""What holds settings of its own, in the file or in another that it names."""
+
 
 def packaged() -> dict[str, Path]:
     """The configurations shipped with the library, by file name."""
@@ -76,12 +79,18 @@ def _readable(path: Path) -> Path:
             f"--config is '{path}', which is nested too deeply: mend the file"
         ) from failure
     if settings is None:
-        raise SettingError(
-            f"--config is '{path}', which is empty: write settings, or leave it out"
-        )
+        raise SettingError(f"--config is '{path}', which is empty: write settings in it")
     if not isinstance(settings, dict):
         raise SettingError(
             f"--config is '{path}', which holds a {type(settings).__name__} and no settings: "
             "write 'key: value' lines, e.g. model: and trainer:"
         )
+    for key, value in settings.items():
+        if not isinstance(key, str):
+            raise SettingError(f"--config is '{path}', where {key} is no setting's name: mend it")
+        if key in SECTIONS and not isinstance(value, (dict, str)):
+            raise SettingError(
+                f"--config is '{path}', where {key} is {value}: write its settings below it, "
+                "'key: value' each, or leave it out"
+            )
     return path

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import NoReturn
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 import lightning_ebm.data
@@ -22,7 +20,7 @@ from lightning_ebm.checkpoints.reading import open_checkpoint, require_file, req
 from lightning_ebm.cli.arguments import class_at, mentioned, value_of
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.failures import RunFailure
-from lightning_ebm.cli.making import refusal
+from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
@@ -33,18 +31,6 @@ from lightning_ebm.registry import named, names_by_word
 WORDS = ("last", "best", "hpc", "null")
 """What Lightning takes --ckpt_path for in place of a path."""
 LOOKING = ("validate", "test", "predict")
-DISK = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOTDIR,
-    errno.ENOENT,
-    errno.EFBIG,
-    errno.ENAMETOOLONG,
-}
-"""What the disk refuses: a matter of room and permissions, not of the library."""
 
 
 def run(args: list[str]) -> None:
@@ -67,7 +53,7 @@ def run(args: list[str]) -> None:
 
 
 def _load_samplers(args: list[str]) -> None:
-    """Load those registered samplers that the command names; all of them, where it asks for help."""
+    """Load the registered samplers that the command names, or all where it asks for help."""
     names = names_by_word()
     asks = any(argument in {"-h", "--help"} or ".help" in argument for argument in args)
     for word in names if asks else mentioned(names, args):
@@ -97,23 +83,16 @@ class EBMCLI(LightningCLI):
     def __init__(self, args: list[str]) -> None:
         try:
             self._run(args)
-        except (SettingError, ParserError):
-            self._leave_no_trace()
+        except ParserError:
             raise
-        except MisconfigurationException as mistake:
-            self._leave_no_trace()
-            raise SettingError(" ".join(str(mistake).split())) from mistake
-        except OSError as failure:
-            if failure.errno not in DISK:
-                raise RunFailure(self._folder()) from failure
-            self._leave_no_trace()
-            raise SettingError(
-                f"{failure.filename or 'a file of the run'} cannot be written or read "
-                f"({failure.strerror}): make room or mend permissions, or give another "
-                "trainer.default_root_dir"
-            ) from failure
         except Exception as failure:
-            raise RunFailure(self._folder()) from failure
+            given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
+            fault = fault_in(failure, given)
+            if fault is None:
+                raise RunFailure(None if self.traces is None else self.traces.folder) from failure
+            if self.traces is not None:
+                self.traces.remove()
+            raise fault from failure
 
     def _run(self, args: list[str]) -> None:
         super().__init__(
@@ -176,11 +155,9 @@ class EBMCLI(LightningCLI):
         """Build everything; what a constructor refuses is a setting that is wrong."""
         try:
             super().instantiate_classes()
-        except MisconfigurationException:
-            raise
         # A plug-in's constructor may raise anything, or exit.
         except (Exception, SystemExit) as mistake:
-            raise refusal(mistake) from mistake
+            raise refusal(mistake, self.config[self.subcommand].trainer.as_dict()) from mistake
 
     def after_instantiate_classes(self) -> None:
         """Note what is on disk, and see that the checkpoint fits, before anything is written."""
@@ -188,13 +165,6 @@ class EBMCLI(LightningCLI):
         path = self.config[self.subcommand].get("ckpt_path")
         if path is not None and path not in WORDS:
             require_fit(open_checkpoint(path), self.model, path)
-
-    def _leave_no_trace(self) -> None:
-        if self.traces is not None:
-            self.traces.remove()
-
-    def _folder(self) -> Path | None:
-        return None if self.traces is None else self.traces.folder
 
     def before_predict(self) -> None:
         """Let the module say how many samples to draw; the data module only says what they are."""

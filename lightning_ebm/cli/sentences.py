@@ -40,6 +40,13 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
     if found := re.search(r"Expected (?:a|an) (?!path)(.+?)\. Got value: (.*)", message):
         expected = _readable(found.group(1))
         return f"{key} is '{found.group(2).strip()}': give {expected}"
+    if found := re.search(r"Union subtypes(.*)Given value: (.*)", message, re.DOTALL):
+        types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", found.group(1)))
+        wanted = ", ".join(types) or "another type"
+        return f"{key} is '{found.group(2).strip()}': give a value of type {wanted}"
+    if found := re.search(r"Problem with given class_path '([^']+)'", message):
+        if found.group(1) in registered_names():
+            return _unknown_class(key, found.group(1))
     if found := re.search(r"arguments are required: (.*)", message):
         missing = re.sub(r"\b(fit|validate|test|predict)\.", "", found.group(1))
         return f"{missing} must be given: add a --config, for instance --config two_modes.yaml"

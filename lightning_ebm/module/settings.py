@@ -72,6 +72,7 @@ def check_settings(settings: dict[str, Any]) -> None:
 def check_trainer(trainer: L.Trainer) -> None:
     """Raise `SettingError` if the trainer has a number that it would take no notice of."""
     require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
+    require_count("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches)
     clip = trainer.gradient_clip_val
     if clip is not None and not clip > 0:
         raise SettingError(
