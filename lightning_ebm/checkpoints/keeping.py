@@ -30,16 +30,11 @@ def require_loadable(owner: str, state: dict[str, object]) -> None:
         # Pickling runs the object's own methods, which may raise anything.
         except Exception as failure:
             raise SettingError(
-                f"{owner} keeps '{name}', a {_kind(value)}, which no checkpoint can load "
-                f"({_first_line(failure)}): keep {LOADABLE}"
+                f"{owner} keeps '{name}', a {_kind(value)}, which no checkpoint can load: keep "
+                f"{LOADABLE}"
             ) from failure
 
 
 def _kind(value: object) -> str:
     inner = {type(part).__name__ for part in value.values()} if isinstance(value, dict) else set()
     return type(value).__name__ + (f" of {', '.join(sorted(inner))}" if inner else "")
-
-
-def _first_line(failure: Exception) -> str:
-    lines = str(failure).strip().splitlines() or [type(failure).__name__]
-    return lines[0][:120]

@@ -57,11 +57,12 @@ def refusal(failure: BaseException, trainer: dict[str, Any]) -> SettingError:
         failure: what was raised.
         trainer: the trainer's settings.
     """
+    failure = _unwrapped(failure)
     made = _being_made(failure)
     place = "" if made is None else f"{made[1]} ({made[0]})"
     message = " ".join(str(failure).split())
     if isinstance(failure, SettingError):
-        named = made is None or any(word in message for word in ("model.", made[1]))
+        named = made is None or re.match(r"(\w+\.)+\w+ ", message)
         return failure if named else SettingError(f"{message} [in {place}]")
     if isinstance(failure, (TypeError, ValueError, MisconfigurationException)):
         if made is not None and made[1] == "trainer":
@@ -83,7 +84,7 @@ def fault_in(failure: Exception, trainer: dict[str, Any]) -> SettingError | None
     if isinstance(failure, SettingError):
         return failure
     message = " ".join(str(failure).split())
-    if isinstance(failure, MisconfigurationException) or _raised_by_lightning(failure):
+    if isinstance(failure, MisconfigurationException) or _raised_by("lightning", failure):
         return SettingError(_with_values(message, trainer))
     if isinstance(failure, OSError) and failure.errno in DISK:
         return SettingError(
@@ -94,17 +95,26 @@ def fault_in(failure: Exception, trainer: dict[str, Any]) -> SettingError | None
     return None
 
 
-def _raised_by_lightning(failure: Exception) -> bool:
-    """Whether Lightning itself raised a `ValueError`, as it does where settings do not fit."""
-    *_, (innermost, _) = traceback.walk_tb(failure.__traceback__)
-    origin = innermost.f_globals.get("__name__", "")
-    return type(failure) is ValueError and origin.startswith("lightning.")
+def _unwrapped(failure: BaseException) -> BaseException:
+    """What a constructor raised, out of what the parser of a union of types makes of it."""
+    while failure.__cause__ is not None and _raised_by("jsonargparse", failure):
+        failure = failure.__cause__
+    return failure
+
+
+def _raised_by(package: str, failure: BaseException) -> bool:
+    """Whether a package itself raised a `ValueError`, as it does where settings do not fit."""
+    frames = list(traceback.walk_tb(failure.__traceback__))
+    origin = frames[-1][0].f_globals.get("__name__", "") if frames else ""
+    return type(failure) is ValueError and origin.startswith(f"{package}.")
 
 
 def _with_values(message: str, settings: dict[str, Any]) -> str:
-    """The message with the values of those settings that it speaks of, where it leaves them out."""
+    """The message, with the values of settings that it speaks of and leaves them out."""
     spoken = {key: value for key, value in settings.items() if re.search(rf"\b{key}\b", message)}
-    left_out = [f"trainer.{k} is {v}" for k, v in spoken.items() if str(v) not in message]
+    left_out = [
+        f"trainer.{k} is {v}" for k, v in spoken.items() if str(v) not in message and v is not None
+    ]
     return f"{message} [{', '.join(left_out)}]" if left_out else message
 
 

@@ -45,7 +45,6 @@ def run(args: list[str]) -> None:
         require_file(checkpoint)
         open_checkpoint(checkpoint)
     args = _with_run_configuration(args)
-    _load_samplers(args)
     try:
         EBMCLI(args)
     except ParserError as mistake:
@@ -127,6 +126,7 @@ class EBMCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
+        _load_samplers(args)
         self.config = parser.parse_args(args)
         subcommand = self.config.get("subcommand")
         seed = self.config[subcommand].get("seed_everything")

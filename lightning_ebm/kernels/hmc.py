@@ -74,7 +74,7 @@ class HMC(Kernel):
     def _mass(self, x: Tensor) -> Tensor:
         if self.mass.dim() and self.mass.numel() != x[0].numel():
             raise SettingError(
-                f"mass is {self.mass.tolist()}, {self.mass.numel()} numbers, but a point has {x[0].numel()} "
-                "coordinates: give one number, or one per coordinate"
+                f"mass is {self.mass.tolist()}, but a point has {x[0].numel()} coordinates: "
+                "give one number, or one per coordinate"
             )
         return self.mass.to(x).expand(x[0].numel()).reshape(x.shape[1:])

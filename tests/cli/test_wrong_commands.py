@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -69,9 +70,9 @@ def one_line(printed: str, status: int, folder: Path) -> str:
     assert status == 2, printed[-2000:]
     assert len(errors) == 1, printed[-2000:]
     assert "Traceback" not in printed
+    assert not re.search("Union subtypes|Namespace|Parser key|class_path=", errors[0])
     assert not list(folder.rglob("version_*")), "a folder of the run was left"
     assert not list(folder.rglob("config.yaml"))
-    import os; open("/tmp/in_lines.txt","a").write(errors[0]+"\n")
     return errors[0]
 
 
@@ -196,7 +197,7 @@ class Bomb:
             lambda path: torch.save({"state_dict": torch.nn.Linear(2, 2).state_dict()}, path),
             ["another kind", "weight"],
         ),
-        (lambda path: zipfile.ZipFile(path, "w").writestr("a.txt", "a"), ["damaged"]),
+        (lambda path: zipfile.ZipFile(path, "w").writestr("a.txt", "a"), ["an archive"]),
     ],
     ids=["bomb", "bare bomb", "weights", "another model", "archive"],
 )
@@ -213,7 +214,7 @@ def test_a_checkpoint_of_other_networks(subcommand, refused, folder, checkpoint)
     (folder / "last.ckpt").write_bytes(checkpoint)
     other = "--model.energy.init_args.hidden=[16]"
     line = refused([subcommand, "--config=base.yaml", "--ckpt_path=last.ckpt", other])
-    for word in ["--ckpt_path", "last.ckpt", "model.energy", "(8, 2)", "(16, 2)"]:
+    for word in ["--ckpt_path", "last.ckpt", "model.energy", "(8,)", "(16,)"]:
         assert word in line
 
 

@@ -234,7 +234,7 @@ PLUG_INS = {
         "class Mine(Base):\n    def __init__(self):\n        raise SystemExit(0)",
         ["model.sampler", "exits_in_init", "SystemExit"],
     ),
-    "abstract": ("class Mine(Sampler):\n    pass", ["abstract", "sample"]),
+    "abstract": ("class Mine(Sampler):\n    pass", ["model.sampler", "abstract"]),
     "raises_in_sample": (
         "class Mine(Sampler):\n    def sample(self, problem, n):\n        raise OSError('lost')",
         ["model.sampler", "raises_in_sample", "OSError"],
@@ -310,7 +310,7 @@ YAML = {
     "unknown.yaml": ("modle:\n  sampler: ula\n", ["modle"]),
     "scalar.yaml": ("model: 3\n", ["model", "3"]),
     "trainer.yaml": ("trainer: [1]\n", ["trainer"]),
-    "nested.yaml": ("model:\n  sampler: {class_path: [ula]}\n", ["sampler"]),
+    "nested.yaml": ("model:\n  sampler: {class_path: [ula]}\n", ["model.sampler"]),
     "numbers.yaml": ("3: 4\n", ["3"]),
 }
 
