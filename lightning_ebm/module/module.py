@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from pathlib import Path
+from typing import IO, Any, Literal
 
 import lightning as L
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.batches import points_of
 from lightning_ebm.checked_draw import checked_draw
+from lightning_ebm.checkpoints.reading import open_checkpoint
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import Flow
@@ -157,6 +159,25 @@ class EBMLightningModule(
         self.latest_draw: Draw | None = None
         self.chain_watch = ChainWatch()
         self.remarks = []
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: str | Path | IO[bytes],
+        *args: Any,  # noqa: ANN401 - Lightning's signature
+        weights_only: bool = True,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> EBMLightningModule:
+        """Lightning's, but no code of the file runs unless `weights_only=False` asks for that.
+
+        Raises:
+            SettingError: if the file is no checkpoint of this library, or is at an address.
+        """
+        if weights_only and isinstance(checkpoint_path, (str, Path)):
+            open_checkpoint(checkpoint_path, "checkpoint_path")
+        return super().load_from_checkpoint(
+            checkpoint_path, *args, weights_only=weights_only, **kwargs
+        )
 
     @property
     def base_flow(self) -> Flow | None:

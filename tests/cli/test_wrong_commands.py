@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lightning_ebm.cli import main
-from tests.cli import wrong_commands as wrong
+from tests.cli import wrong_inputs, wrong_settings
 
 BASE = """
 seed_everything: 0
@@ -78,8 +78,8 @@ def one_line(printed: str, status: int, folder: Path) -> str:
 
 def options() -> list[tuple[list[str], list[str]]]:
     """Every wrong value of every setting, as arguments and the words to be said."""
-    rows = [([], option, values) for option, values in wrong.SETTINGS.items()]
-    for sampler, settings in wrong.SAMPLERS.items():
+    rows = [([], option, values) for option, values in wrong_settings.SETTINGS.items()]
+    for sampler, settings in wrong_settings.SAMPLERS.items():
         named = [f"--model.sampler={sampler}"]
         rows += [
             (named, f"--model.sampler.init_args.{key}", values) for key, values in settings.items()
@@ -92,7 +92,7 @@ def options() -> list[tuple[list[str], list[str]]]:
         for before, option, values in rows
         for value in values
     ]
-    return commands + [(added.split(), words) for added, words in wrong.COMBINED.items()]
+    return commands + [(added.split(), words) for added, words in wrong_settings.COMBINED.items()]
 
 
 def label(value: object) -> str:
@@ -106,14 +106,14 @@ def test_settings(args, words, refused):
         assert word in line
 
 
-@pytest.mark.parametrize(("args", "words"), wrong.OTHER, ids=label)
+@pytest.mark.parametrize(("args", "words"), wrong_inputs.OTHER, ids=label)
 def test_commands(args, words, refused):
     line = refused(args)
     for word in words:
         assert word in line
 
 
-@pytest.mark.parametrize(("name", "row"), wrong.YAML.items(), ids=label)
+@pytest.mark.parametrize(("name", "row"), wrong_inputs.YAML.items(), ids=label)
 def test_configurations(name, row, refused, folder):
     contents, words = row
     contents = contents.encode() if isinstance(contents, str) else contents
@@ -123,7 +123,7 @@ def test_configurations(name, row, refused, folder):
         assert word in line
 
 
-@pytest.mark.parametrize(("part", "words"), wrong.PARTS.items(), ids=str)
+@pytest.mark.parametrize(("part", "words"), wrong_inputs.PARTS.items(), ids=str)
 def test_energies_and_data(part, words, refused):
     option, name = part
     line = refused(["fit", "--config=base.yaml", f"{option}=tests.cli.wrong_parts.{name}"])
@@ -131,7 +131,7 @@ def test_energies_and_data(part, words, refused):
         assert word in line
 
 
-@pytest.mark.parametrize(("name", "row"), wrong.PLUG_INS.items(), ids=str)
+@pytest.mark.parametrize(("name", "row"), wrong_inputs.PLUG_INS.items(), ids=str)
 def test_plug_ins(name, row, refused, install):
     body, words = row
     install(name, body)
@@ -170,7 +170,7 @@ def checkpoint(tmp_path_factory) -> bytes:
 
 
 @pytest.mark.parametrize("subcommand", ["fit", "test"])
-@pytest.mark.parametrize(("name", "row"), wrong.CHECKPOINTS.items(), ids=label)
+@pytest.mark.parametrize(("name", "row"), wrong_inputs.CHECKPOINTS.items(), ids=label)
 def test_checkpoints(subcommand, name, row, refused, folder, checkpoint):
     spoil, words = row
     if spoil is not None:
