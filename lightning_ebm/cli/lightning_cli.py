@@ -43,7 +43,6 @@ def run(args: list[str]) -> None:
     checkpoint = value_of("--ckpt_path", args)
     if checkpoint is not None and checkpoint not in WORDS:
         require_file(checkpoint)
-        open_checkpoint(checkpoint)
     args = _with_run_configuration(args)
     try:
         EBMCLI(args)
@@ -91,6 +90,8 @@ class EBMCLI(LightningCLI):
                 raise RunFailure(None if self.traces is None else self.traces.folder) from failure
             if self.traces is not None:
                 self.traces.remove()
+            if fault is failure:
+                raise
             raise fault from failure
 
     def _run(self, args: list[str]) -> None:
@@ -157,13 +158,17 @@ class EBMCLI(LightningCLI):
             super().instantiate_classes()
         # A plug-in's constructor may raise anything, or exit.
         except (Exception, SystemExit) as mistake:
-            raise refusal(mistake, self.config[self.subcommand].trainer.as_dict()) from mistake
+            fault = refusal(mistake, self.config[self.subcommand].trainer.as_dict())
+            if fault is mistake:
+                raise
+            raise fault from mistake
 
     def after_instantiate_classes(self) -> None:
         """Note what is on disk, and see that the checkpoint fits, before anything is written."""
         self.traces = Traces(self.trainer)
-        path = self.config[self.subcommand].get("ckpt_path")
-        if path is not None and path not in WORDS:
+        settings = self.config[self.subcommand]
+        path = settings.get("ckpt_path")
+        if path is not None and path not in WORDS and settings.get("weights_only", True):
             require_fit(open_checkpoint(path), self.model, path)
 
     def before_predict(self) -> None:

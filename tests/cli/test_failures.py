@@ -125,6 +125,9 @@ def test_checkpoints_are_read_as_data_unless_told_otherwise(tmp_path, monkeypatc
     assert seen
     assert set(seen) == {True}
     seen.clear()
+    checkpoint = load("lightning_logs/version_0/checkpoints/last.ckpt", weights_only=True)
+    torch.save(checkpoint | {"mine": Path("of my own")}, "mine.ckpt")
+    resume = "--ckpt_path=mine.ckpt"
     with pytest.warns(UserWarning, match="may run any code"):
         main([*FIT, resume, "--trainer.max_steps=3", "--weights_only=false"])
     assert False in seen

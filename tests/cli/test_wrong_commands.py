@@ -138,6 +138,9 @@ def test_plug_ins(name, row, refused, install):
     line = refused(["fit", "--config=base.yaml", f"--model.sampler={name}"])
     for word in words:
         assert word in line
+    if "traceback: " in line:
+        log = Path("lightning_error.log").read_text()
+        assert f"wrong_plug_in_{name}.py" in log
 
 
 @pytest.fixture
