@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lightning_ebm.chain import Chain, with_density
 from lightning_ebm.cli.configurations import resolve
+from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.lightning_cli import EBMCLI
 from lightning_ebm.evaluation.quadrature_report import density_report
 from lightning_ebm.kernels import Info, Kernel
@@ -150,7 +151,9 @@ def measure(settings: dict[str, object], weight: float, seed: int, n_steps: int)
         begun = time.process_time()
         try:
             cli = EBMCLI(resolve(["fit", *run.arguments(Path(folder))]))
-        except FloatingPointError:
+        except RunFailure as failure:
+            if not isinstance(failure.__cause__, FloatingPointError):
+                raise
             return ["diverged", "", ""]
         seconds = time.process_time() - begun
     known = cli.datamodule.density

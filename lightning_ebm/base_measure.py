@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
+from lightning_ebm.ranges import require_positive
 
 
 class GaussianBase(nn.Module):
@@ -26,9 +26,7 @@ class GaussianBase(nn.Module):
 
     def __init__(self, widening: float = 1.0, event_shape: tuple[int, ...] = ()) -> None:
         super().__init__()
-        if not widening > 0:
-            raise SettingError(f"model.base_widening is {widening}: it must be positive")
-        self.widening = widening
+        self.widening = require_positive("model.base_widening", widening)
         self.register_buffer("mean", torch.zeros(event_shape))
         self.register_buffer("deviation", torch.ones(event_shape))
 

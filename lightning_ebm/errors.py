@@ -1,4 +1,4 @@
-"""What goes wrong by the user's own doing, and what is not to be kept."""
+"""What a user's own settings, data and plug-ins can cause, and what is not to be kept."""
 
 
 class SettingError(ValueError):
@@ -11,3 +11,7 @@ class NotFiniteError(FloatingPointError):
 
 class DivergenceError(FloatingPointError):
     """Training that stopped because a step was not finite; says where the good state is."""
+
+
+class PlugInError(SettingError):
+    """Code that the user installed or named has failed; its own exception is the cause."""

@@ -84,9 +84,14 @@ def refuse_batch_norm(energy: nn.Module) -> None:
 
 
 def check_energy(energy: nn.Module, x: Tensor) -> None:
-    """Raise `SettingError` unless an energy maps `(n, *event)` to one number per point alone."""
+    """Raise `SettingError` unless an energy can be learned and sampled.
+
+    It maps `(n, *event)` to one number per point alone, has a gradient in the points, and
+    parameters to learn.
+    """
+    require_event_shape("model.energy", energy, x)
     with torch.no_grad(), frozen(energy):
-        together = energy(x[:4])
+        together = tried("model.energy", energy, x[:4])
         if together.shape not in {(len(x[:4]),), (len(x[:4]), 1)}:
             raise SettingError(
                 f"model.energy must give one number per point, shape (n,) or (n, 1), but gives "
@@ -99,3 +104,46 @@ def check_energy(energy: nn.Module, x: Tensor) -> None:
             "model.energy gives a point another energy when other points are in its batch: "
             "use layers that see one point at a time"
         )
+    if not any(parameter.requires_grad for parameter in energy.parameters()):
+        raise SettingError(
+            f"model.energy is {type(energy).__name__}, which has no parameters that learn: give a "
+            "network with parameters whose requires_grad is true"
+        )
+    with torch.enable_grad(), frozen(energy):
+        if not energy(x[:4].clone().requires_grad_()).requires_grad:
+            raise SettingError(
+                f"model.energy is {type(energy).__name__}, which has no gradient in its points, "
+                "and samplers follow it: compute energies from the points by differentiable "
+                "operations, without detach, argmax, rounding or no_grad"
+            )
+
+
+def require_event_shape(key: str, network: nn.Module, x: Tensor) -> None:
+    """Raise `SettingError` if a network says that it is for points of another shape.
+
+    Many a wrong shape broadcasts, and would be computed with in silence.
+    """
+    shape = getattr(network, "event_shape", None)
+    if shape is not None and tuple(shape) != tuple(x.shape[1:]):
+        raise SettingError(
+            f"{key}.event_shape is {list(shape)}, but data has points of shape "
+            f"{list(x.shape[1:])}: make them equal"
+        )
+
+
+def tried(key: str, network: nn.Module, x: Tensor) -> Tensor:
+    """What a network makes of points; `SettingError` if it raises, or gives no tensor."""
+    try:
+        values = network(x)
+    # Anybody's network, tried on shapes that it was perhaps not made for: it may raise anything.
+    except (Exception, SystemExit) as failure:
+        raise SettingError(
+            f"{key} is {type(network).__name__}, which cannot take points of shape "
+            f"{list(x.shape[1:])} as data has them: {type(failure).__name__}: {failure}"
+        ) from failure
+    if not isinstance(values, Tensor):
+        raise SettingError(
+            f"{key} is {type(network).__name__}, which returns a {type(values).__name__}: return "
+            "a tensor with one number per point"
+        )
+    return values

@@ -1,19 +1,15 @@
 """Registered samplers as classes named after their entry points, so that YAML can name them.
 
-jsonargparse finds any imported class by its name; importing this module makes `flow_mcmc` such a
-name. Whoever only uses the library need not import it.
+jsonargparse finds any class that exists by its name, and imports `lightning_ebm.plugins.NAME` by
+its path. A sampler is loaded when it is asked for, no other with it: a plug-in is code. This
+module has no name of its own that a sampler could be called by.
 """
 
-from lightning_ebm.registry import registered
+from lightning_ebm import registry as _registry
 
-for _entry in registered():
-    if _entry.sampler is not None:
-        globals()[_entry.name] = (
-            _entry.sampler
-            if _entry.sampler.__name__ == _entry.name
-            else type(
-                _entry.name,
-                (_entry.sampler,),
-                {"__module__": __name__, "__doc__": _entry.sampler.__doc__},
-            )
-        )
+
+def __getattr__(name: str) -> type:
+    found = _registry.named(name)
+    if found is None:
+        raise AttributeError(f"module {__name__} has no sampler '{name}'")
+    return found

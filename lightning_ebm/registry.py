@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -32,17 +33,32 @@ class Entry:
     error: str | None
 
 
-def registered() -> list[Entry]:
-    """Every registered sampler, by name; one that fails to load is recorded, not raised.
+def registered(name: str | None = None) -> list[Entry]:
+    """Registered samplers, by name; one that fails to load is recorded, not raised.
 
     A name taken twice is an error of both entries, which names the two distributions.
+
+    Args:
+        name: the only one that is looked for and loaded; by default all are.
     """
-    found = sorted(set(_entry_points()), key=lambda point: (point.name, _origin(point)))
+    points = [point for point in set(_entry_points()) if name in (None, point.name)]
+    found = sorted(points, key=lambda point: (point.name, _origin(point)))
     owners = {point.name: [] for point in found}
     for point in found:
         owners[point.name].append(_origin(point))
     taken = Counter(point.name for point in found)
     return [_load(point, owners[point.name] if taken[point.name] > 1 else []) for point in found]
+
+
+def registered_names() -> list[str]:
+    """Every registered name, in order, by the distributions' metadata: no code of theirs runs."""
+    return sorted({point.name for point in _entry_points()})
+
+
+def names_by_word() -> dict[str, str]:
+    """The registered name that a word means, itself or its class's name; no code runs."""
+    points = _entry_points()
+    return {point.attr: point.name for point in points} | {p.name: p.name for p in points}
 
 
 def find(name: str) -> type[Sampler]:
@@ -51,7 +67,7 @@ def find(name: str) -> type[Sampler]:
     Raises:
         SettingError: if the name is unknown, taken twice, or its plug-in cannot be loaded.
     """
-    entries = [entry for entry in registered() if entry.name == name]
+    entries = registered(name)
     if not entries:
         raise SettingError(unknown_name(name))
     if entries[0].error is not None:
@@ -59,9 +75,29 @@ def find(name: str) -> type[Sampler]:
     return entries[0].sampler
 
 
+def named(name: str) -> type[Sampler] | None:
+    """The class of a registered name, called by that name; None if there is none to be used.
+
+    From then on the name can stand in YAML.
+    """
+    if name not in _named:
+        try:
+            found = find(name)
+        except SettingError:
+            return None
+        if found.__name__ != name:
+            place = {"__module__": "lightning_ebm.plugins", "__doc__": found.__doc__}
+            found = type(name, (found,), place)
+        _named[name] = found
+    return _named[name]
+
+
+_named: dict[str, type[Sampler]] = {}
+
+
 def unknown_name(name: str) -> str:
     """The sentence for a name that nothing registers."""
-    names = sorted({point.name for point in _entry_points()})
+    names = registered_names()
     close = difflib.get_close_matches(name, names, n=1)
     hint = f" (did you mean '{close[0]}'?)" if close else ""
     return f"no sampler is called '{name}'{hint}: choose one of {', '.join(names)}"
@@ -75,15 +111,25 @@ def _origin(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
+def _can_be_named(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
 def _load(point: EntryPoint, owners: list[str]) -> Entry:
     sampler, error = None, None
     if owners:
         error = f"the name is registered by {' and by '.join(owners)}: uninstall or rename one"
+    elif not _can_be_named(point.name):
+        error = (
+            f"the name that {_origin(point)} registers is none that a class can have: rename the "
+            "entry point to letters, digits and underscores after a letter, e.g. my_sampler"
+        )
     else:
-        # A plug-in is anybody's code: whatever it raises is its own failure, to be shown.
+        # A plug-in is anybody's code: whatever it raises is its own failure, to be shown, and one
+        # that exits must not end the command.
         try:
             sampler = point.load()
-        except Exception as failure:
+        except (Exception, SystemExit) as failure:
             error = f"{point.value} of {_origin(point)}: {type(failure).__name__}: {failure}"
         else:
             if not (isinstance(sampler, type) and issubclass(sampler, Sampler)):

@@ -14,6 +14,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 from lightning_ebm.starts import Bank, FromData, Persistent, Start
 from lightning_ebm.tempering import LadderRecord
 
@@ -92,6 +93,12 @@ class Sampler(nn.Module, ABC):
             if problem.data is not None:
                 problem = replace(problem, data=problem.data.clone())
             draw = self.sample(problem, n)
+            if not (isinstance(draw, Draw) and isinstance(draw.x, Tensor)):
+                raise SettingError(
+                    f"model.sampler is {type(self).__name__}, whose sample returns a "
+                    f"{type(draw).__name__} where a Draw(x, info) is wanted, x being a tensor: "
+                    "return one"
+                )
             return draw._replace(x=draw.x.detach())
 
 
@@ -117,8 +124,7 @@ class MCMC(Sampler):
         self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False
     ) -> None:
         super().__init__()
-        if n_steps < 1:
-            raise SettingError(f"n_steps is {n_steps}: a draw takes at least 1 step")
+        require_count("n_steps", n_steps)
         self.start = start
         self.kernel = kernel
         self.n_steps = n_steps

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 
 
 class Bank(nn.Module):
@@ -116,8 +117,7 @@ class Persistent(Start):
         self, first: Start | None = None, size: int | None = None, restart: float = 0.0
     ) -> None:
         super().__init__()
-        if size is not None and size < 1:
-            raise SettingError(f"size is {size}: keep at least one chain, or null for all")
+        require_count("size", size, null="as many as the largest draw")
         if not 0 <= restart <= 1:
             raise SettingError(f"restart is {restart}: a share lies between 0 and 1")
         self.first = Noise() if first is None else first

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from lightning_ebm.kernels import ULA, GradientAscent
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_positive
 from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, require_share
 from lightning_ebm.starts import FromFlow
 
@@ -38,6 +39,7 @@ class CoopFlowSampler(MCMC):
         limit: float | None = 0.1,
         data_share: float = 0.5,
     ) -> None:
+        require_positive("limit", limit, null="none")
         kernel = ULA(step_size) if noise else GradientAscent(step_size, limit)
         super().__init__(FromFlow(), kernel, n_steps)
         self.data_share = require_share(data_share)

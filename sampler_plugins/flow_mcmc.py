@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import (
     IMH,
     ISIR,
@@ -12,6 +13,7 @@ from lightning_ebm.kernels import (
     Kernel,
 )
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 from lightning_ebm.sampler import MCMC, Draw, flow_likelihood_loss, share_of_data
 from lightning_ebm.starts import Persistent, Start
 
@@ -62,6 +64,13 @@ class FlowMCMCSampler(MCMC):
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float | None = None,
     ) -> None:
+        require_count("n_global", n_global, least=0)
+        require_count("n_local", n_local, least=0)
+        if n_global + n_local == 0:
+            raise SettingError(
+                "n_global is 0 and n_local is 0, so that chains never move: give one of them at "
+                "least 1"
+            )
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)

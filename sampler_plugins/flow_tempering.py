@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count, require_positive
 from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, share_of_data
 from lightning_ebm.tempering import (
     Ladder,
@@ -93,14 +93,10 @@ class FlowTemperingSampler(Sampler):
         evaluation_rounds: int = 8,
     ) -> None:
         super().__init__()
-        if n_rounds < 1:
-            raise SettingError(f"n_rounds is {n_rounds}: a draw takes at least 1 round")
-        if evaluation_rounds < 1:
-            raise SettingError(
-                f"evaluation_rounds is {evaluation_rounds}: a draw takes at least 1 round"
-            )
-        if max_age is not None and not max_age > 0:
-            raise SettingError(f"max_age is {max_age}: it must be positive, or null for no bound")
+        require_count("n_rounds", n_rounds)
+        require_count("evaluation_rounds", evaluation_rounds)
+        require_count("most_rounds", most_rounds, least=n_rounds, null="8 times n_rounds")
+        require_positive("max_age", max_age, null="no bound")
         kernel = local or GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03)
         self.tempering = ReplicaExchange(Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps)
         self.exact = kernel.exact

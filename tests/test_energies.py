@@ -61,5 +61,5 @@ def test_a_bounded_tilt_keeps_weights_within_the_factor_it_promises():
 
 @pytest.mark.parametrize("bound", [0.0, -1.0])
 def test_a_bound_that_is_not_positive_is_refused(bound):
-    with pytest.raises(SettingError, match=r"bound is .*positive, or null"):
+    with pytest.raises(SettingError, match=r"bound is .*positive.*or null"):
         MLP([2], bound=bound)

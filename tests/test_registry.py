@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.registry import find, registered
+from lightning_ebm.registry import find, registered, registered_names
 
 SAMPLER = """
 from lightning_ebm import Draw, Sampler
@@ -111,3 +111,36 @@ def test_what_is_no_sampler_class_is_refused(code, install):
     install(f"other-{abs(hash(code))}", "other", code)
     with pytest.raises(SettingError, match=r"is not a lightning_ebm\.Sampler class"):
         find("other")
+
+
+def test_looking_for_one_sampler_runs_no_code_of_another(install, tmp_path):
+    install("noisy", "noisy", f"open({str(tmp_path / 'noise')!r}, 'w').close()\n" + SAMPLER)
+    assert find("ula").__name__ == "ULASampler"
+    assert "noisy" in registered_names()
+    with pytest.raises(SettingError, match=r"choose one of .*noisy"):
+        find("nobody")
+    assert not (tmp_path / "noise").exists()
+    assert find("noisy").__name__ == "Mine"
+    assert (tmp_path / "noise").exists()
+
+
+def test_a_plug_in_that_exits_is_listed_with_its_error(install):
+    install("exiting", "exiting", "raise SystemExit(0)")
+    (entry,) = entries()["exiting"]
+    assert "SystemExit" in entry.error
+
+
+@pytest.mark.parametrize("name", ["__name__", "_hidden", "with-dash", "with.dot", "class"])
+def test_a_name_that_no_class_can_have_is_refused(name, install):
+    install(f"named-{abs(hash(name))}", name, SAMPLER)
+    with pytest.raises(SettingError, match="rename the entry point"):
+        find(name)
+
+
+def test_a_sampler_is_found_by_path_among_the_plug_ins(install):
+    from lightning_ebm import plugins
+
+    install("by-path", "by_path", SAMPLER)
+    assert plugins.by_path.__name__ == "by_path"
+    assert issubclass(plugins.by_path, find("by_path"))
+    assert not hasattr(plugins, "nobody")

@@ -10,6 +10,7 @@ import torch
 from lightning_ebm.evaluation import mode_weights, total_variation
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.random_state import isolated
+from lightning_ebm.ranges import require_count
 
 
 class ModeWeights(L.Callback):
@@ -23,6 +24,7 @@ class ModeWeights(L.Callback):
     """
 
     def __init__(self, n_flow_samples: int = 1000) -> None:
+        require_count("n_flow_samples", n_flow_samples)
         self.n_flow_samples = n_flow_samples
 
     @torch.no_grad()

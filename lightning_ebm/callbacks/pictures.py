@@ -15,6 +15,7 @@ from lightning_ebm.callbacks.drawing import image_grids, plane
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.random_state import isolated
+from lightning_ebm.ranges import require_count
 
 
 class Pictures(L.Callback):
@@ -36,8 +37,13 @@ class Pictures(L.Callback):
         n_images: int = 64,
         show_range: tuple[float, float] = (-1.0, 1.0),
     ) -> None:
-        if every_n_steps < 1:
-            raise SettingError(f"pictures.every_n_steps is {every_n_steps}: it must be at least 1")
+        require_count("pictures.every_n_steps", every_n_steps)
+        require_count("pictures.n_images", n_images, most=10_000)
+        if not show_range[0] < show_range[1]:
+            raise SettingError(
+                f"pictures.show_range is {list(show_range)}: give the value of black, and a "
+                "larger one of white"
+            )
         self.every_n_steps = every_n_steps
         self.n_images = n_images
         self.show_range = show_range

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from lightning_ebm.errors import SettingError
+from lightning_ebm.checkpoints.opening import open_checkpoint
 
 RUN = "lightning_ebm_run"
 """Where a checkpoint keeps the `settings` it was trained with and the `folder` of its run."""
@@ -18,20 +15,9 @@ def read(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint; weights stay on the disk until they are looked at.
 
     Raises:
-        SettingError: if the file is not a whole checkpoint.
+        SettingError: if the file is not a whole checkpoint of this library.
     """
-    try:
-        contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as why:
-        raise SettingError(
-            f"--ckpt_path is '{path}', which cannot be read as a checkpoint "
-            f"({type(why).__name__}): give another, or 'last'"
-        ) from why
-    if not isinstance(contents, dict) or "state_dict" not in contents:
-        raise SettingError(
-            f"--ckpt_path is '{path}', which is not a checkpoint of a run: give another, or 'last'"
-        )
-    return contents
+    return open_checkpoint(path)
 
 
 def step(contents: dict[str, Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +44,27 @@ def class_at(key: str, args: list[str]) -> str | None:
         if isinstance(value, str):
             return value
     return None
+
+
+def mentioned(words: Iterable[str], args: list[str]) -> set[str]:
+    """Those words that stand in the arguments, or in files of YAML that these lead to."""
+    wanted, found, seen = set(words), set(), set()
+    texts = [(" ".join(args), Path.cwd())]
+    files = [Path(path) for path in values_of("--config", args) + values_of("-c", args)]
+    while texts or files:
+        if not texts:
+            file = files.pop().absolute()
+            texts = [] if file in seen else [(_text(file), file.parent)]
+            seen.add(file)
+            continue
+        text, folder = texts.pop()
+        found |= wanted & set(re.findall(r"\w+", text))
+        files += [folder / name for name in re.findall(r"[^\s='\",\[\]]+\.ya?ml\b", text)]
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, ValueError):
+        return ""

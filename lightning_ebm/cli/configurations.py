@@ -9,6 +9,9 @@ import yaml
 
 from lightning_ebm.errors import SettingError
 
+SECTIONS = ("trainer", "model", "pictures", "checkpoint")
+"""What holds settings of its own, in the file or in another that it names."""
+
 
 def packaged() -> dict[str, Path]:
     """The configurations shipped with the library, by file name."""
@@ -27,8 +30,9 @@ def find(name: str) -> Path:
     Raises:
         SettingError: if there is none.
     """
-    if Path(name).is_file():
-        return _readable(Path(name))
+    path = Path(name)
+    if _exists(path):
+        return _readable(path)
     shipped = packaged()
     for candidate in (name, f"{name}.yaml"):
         if candidate in shipped:
@@ -50,10 +54,43 @@ def resolve(args: list[str]) -> list[str]:
     return resolved
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists() and not (path.is_dir() and path.name in {p[:-5] for p in packaged()})
+    except (OSError, ValueError):
+        return False
+
+
 def _readable(path: Path) -> Path:
     try:
-        yaml.safe_load(path.read_text())
+        settings = yaml.safe_load(path.read_text())
+    except OSError as failure:
+        raise SettingError(
+            f"--config is '{path}', which cannot be read ({failure.strerror}): give a file of "
+            "YAML that you may read"
+        ) from failure
     except (UnicodeDecodeError, yaml.YAMLError) as mistake:
         reason = " ".join(str(mistake).replace('in "<unicode string>", ', "at ").split())
-        raise SettingError(f"--config is '{path}', which is not valid YAML: {reason}") from mistake
+        raise SettingError(
+            f"--config is '{path}', which is not valid YAML: {reason}: mend the file"
+        ) from mistake
+    except RecursionError as failure:
+        raise SettingError(
+            f"--config is '{path}', which is nested too deeply: mend the file"
+        ) from failure
+    if settings is None:
+        raise SettingError(f"--config is '{path}', which is empty: write settings in it")
+    if not isinstance(settings, dict):
+        raise SettingError(
+            f"--config is '{path}', which holds a {type(settings).__name__} and no settings: "
+            "write 'key: value' lines, e.g. model: and trainer:"
+        )
+    for key, value in settings.items():
+        if not isinstance(key, str):
+            raise SettingError(f"--config is '{path}', where {key} is no setting's name: mend it")
+        if key in SECTIONS and not isinstance(value, (dict, str)):
+            raise SettingError(
+                f"--config is '{path}', where {key} is {value}: write its settings below it, "
+                "'key: value' each, or leave it out"
+            )
     return path

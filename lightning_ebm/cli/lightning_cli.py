@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 from typing import NoReturn
 
 import lightning as L
-from lightning.pytorch.callbacks import Timer
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
 import lightning_ebm.data
 import lightning_ebm.energies
 import lightning_ebm.evaluation.measures
 import lightning_ebm.kernels
-import lightning_ebm.plugins
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
 from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFiles
 from lightning_ebm.checkpoints import RunCheckpoint
-from lightning_ebm.checkpoints.writing import is_full
-from lightning_ebm.cli.arguments import class_at
+from lightning_ebm.checkpoints.opening import open_checkpoint, require_fit
+from lightning_ebm.cli.arguments import class_at, mentioned
 from lightning_ebm.cli.configurations import packaged, resolve
+from lightning_ebm.cli.failures import RunFailure
+from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
+from lightning_ebm.cli.time_limit import end_if_time_is_up
+from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
-
-TIME_IS_UP = 124
-"""The exit status of a fit that `trainer.max_time` ended, as `timeout` gives it."""
+from lightning_ebm.ranges import require_count
+from lightning_ebm.registry import named, names_by_word
 
 
 def run(args: list[str]) -> None:
@@ -44,15 +45,14 @@ def run(args: list[str]) -> None:
         EBMCLI(args, origin)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
-    except MisconfigurationException as mistake:
-        raise SettingError(" ".join(str(mistake).split())) from mistake
-    except OSError as failure:
-        if not is_full(failure):
-            raise
-        raise SettingError(
-            f"the disk is full ({failure.strerror}): what was saved before is whole; free some "
-            "space, then go on with --ckpt_path=last"
-        ) from failure
+
+
+def _load_samplers(args: list[str]) -> None:
+    """Load the registered samplers that the command names, or all where it asks for help."""
+    names = names_by_word()
+    asks = any(argument in {"-h", "--help"} or ".help" in argument for argument in args)
+    for word in names if asks else mentioned(names, args):
+        named(names[word])
 
 
 class ParserError(Exception):
@@ -72,10 +72,29 @@ class Parser(LightningArgumentParser):
 class EBMCLI(LightningCLI):
     """`fit`, `validate`, `test` and `predict` of an `EBMLightningModule` on any data module."""
 
+    trainer: L.Trainer | None = None
+    traces: Traces | None = None
+
     def __init__(self, args: list[str], origin: Origin | None = None) -> None:
         self.origin = origin
         self.goes_on = False
         self.metrics_file = MetricsFile()
+        try:
+            self._run(args)
+        except ParserError:
+            raise
+        except Exception as failure:
+            given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
+            fault = fault_in(failure, given)
+            if fault is None:
+                raise RunFailure(None if self.traces is None else self.traces.folder) from failure
+            if self.traces is not None:
+                self.traces.remove()
+            if fault is failure:
+                raise
+            raise fault from failure
+
+    def _run(self, args: list[str]) -> None:
         super().__init__(
             EBMLightningModule,
             L.LightningDataModule,
@@ -113,7 +132,11 @@ class EBMCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
+        _load_samplers(args)
         self.config = parser.parse_args(args)
+        seed = self.config[self.config.subcommand].get("seed_everything")
+        if not isinstance(seed, bool):
+            require_count("seed_everything", seed, least=0, most=2**32 - 1)
 
     def _parse_ckpt_path(self) -> None:
         # Lightning would put the checkpoint's settings over the command line's, silently.
@@ -122,6 +145,7 @@ class EBMCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Note the settings as they were said, then say where the run lies."""
         config = self.config[self.subcommand]
+        _load_plain_data_only(config)
         self.settings = plain_settings(self._parser(self.subcommand), config)
         self.metrics_file.settings = self.settings
         if self.subcommand != "fit":
@@ -139,10 +163,20 @@ class EBMCLI(LightningCLI):
         """Build everything; what a constructor refuses is a setting that is wrong."""
         try:
             super().instantiate_classes()
-        except (SettingError, MisconfigurationException):
-            raise
-        except (TypeError, ValueError) as mistake:
-            raise SettingError(" ".join(str(mistake).split())) from mistake
+        # A plug-in's constructor may raise anything, or exit.
+        except (Exception, SystemExit) as mistake:
+            fault = refusal(mistake, self.config[self.subcommand].trainer.as_dict())
+            if fault is mistake:
+                raise
+            raise fault from mistake
+
+    def after_instantiate_classes(self) -> None:
+        """Note what is on disk, and see that the checkpoint fits, before anything is written."""
+        self.traces = Traces(self.trainer)
+        settings = self.config[self.subcommand]
+        path = settings.get("ckpt_path")
+        if path is not None and settings.get("weights_only", True):
+            require_fit(open_checkpoint(path), self.model, path)
 
     def before_predict(self) -> None:
         """Let the module say how many samples to draw; the data module only says what they are."""
@@ -161,23 +195,18 @@ class EBMCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Tell a script that waits for the end that the time was up before it."""
-        timer = next((c for c in self.trainer.callbacks if isinstance(c, Timer)), None)
-        left = None if timer is None else timer.time_remaining()
-        if left is None or left > 0 or self._is_done():
-            return
-        path = self.trainer.checkpoint_callback.last_model_path
-        rank_zero_info(
-            f"stopped by trainer.max_time={self.config[self.subcommand].trainer.max_time} after "
-            f"step {self.trainer.global_step}, saved in {path}: go on with --ckpt_path={path} and "
-            "a longer time, which counts what is behind"
-        )
-        sys.exit(TIME_IS_UP if self.trainer.local_rank == 0 else 0)
+        end_if_time_is_up(self.trainer, self.config[self.subcommand].trainer.max_time)
 
-    def _is_done(self) -> bool:
-        loop = self.trainer.fit_loop
-        whole = loop.epoch_loop.batch_progress.is_last_batch
-        epochs = loop.epoch_progress.current.completed if whole else -1
-        return (
-            0 <= self.trainer.max_steps <= self.trainer.global_step
-            or 0 <= (loop.max_epochs or -1) <= epochs
+
+def _load_plain_data_only(settings: Namespace) -> None:
+    """Load checkpoints by the loader of plain data, unless told otherwise in so many words.
+
+    Lightning's own default is another for addresses, and with an environment variable set.
+    """
+    if settings.get("weights_only") is False:
+        rank_zero_warn(
+            "--weights_only=false: the checkpoint may run any code as it is loaded; use it "
+            "for files that you have written yourself"
         )
+    elif "weights_only" in settings:
+        settings["weights_only"] = True

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from lightning_ebm.errors import SettingError
+from lightning_ebm.cli.failures import end
 
 SAMPLERS = "samplers"
 REPRODUCE = "reproduce"
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run `lightning ARGS`; a mistake of the user's ends in one sentence and exit status 2.
+    """Run `lightning ARGS`; whatever stops it ends in one line and a status that is not 0.
+
+    A mistake of the user's has status 2, a training that diverged 3, a fault of the library 1; of
+    the latter two the traceback is kept in a file.
 
     Args:
         args: arguments after the command's name; by default those of this process.
@@ -30,6 +33,5 @@ def main(args: list[str] | None = None) -> None:
             from lightning_ebm.cli.lightning_cli import run
 
             run(args)
-    except SettingError as mistake:
-        sys.stderr.write(f"error: {mistake}\n")
-        sys.exit(2)
+    except Exception as failure:
+        end(failure)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
+from lightning_ebm.cli.sentence_parser import SentenceParser
 from lightning_ebm.registry import Entry, registered
 
 
 def list_samplers(args: list[str]) -> None:
     """Print every registered sampler: class, distribution, description, properties or error."""
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog="lightning samplers",
         description="List the samplers that installed distributions register under the entry "
         "point group 'lightning_ebm.samplers'. Pick one by --model.sampler=NAME.",

@@ -10,7 +10,8 @@ from lightning_ebm.data import Density
 from lightning_ebm.energies import Energy
 from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import Kernel
-from lightning_ebm.registry import find, registered, unknown_name
+from lightning_ebm.registry import find, registered_names, unknown_name
+from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import Start
 
 ROLES = {
@@ -32,6 +33,12 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         class_at: the class that arguments and configurations name at a dotted key, if any.
     """
     key = ".".join(re.findall(r'[Pp]arser key "([^"]+)"', message))
+    if found := re.search(r"Union subtypes(.*)Given value: (.*)", message, re.DOTALL):
+        wanted = _plain(found.group(1))
+        if wanted is not None:
+            return (
+                f"{key} is '{found.group(2).partition('. Got value')[0].strip()}': give {wanted}"
+            )
     if found := re.search(r"Expected a dot import path string: (\S+)", message):
         return _unknown_class(key, found.group(1))
     if found := re.search(r"Option '([^']+)' is not accepted", message):
@@ -39,6 +46,9 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
     if found := re.search(r"Expected (?:a|an) (?!path)(.+?)\. Got value: (.*)", message):
         expected = _readable(found.group(1))
         return f"{key} is '{found.group(2).strip()}': give {expected}"
+    given = re.search(r"Problem with given class_path '([^']+)'", message)
+    if given and given.group(1) in registered_names():
+        return _unknown_class(key, given.group(1))
     if found := re.search(r"arguments are required: (.*)", message):
         missing = re.sub(r"\b(fit|validate|test|predict)\.", "", found.group(1))
         return f"{missing} must be given: add a --config, for instance --config two_modes.yaml"
@@ -48,13 +58,16 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         return f"no subcommand is called '{found.group(1)}': {_subcommands()}"
     if "subcommand" in message and "not provided" in message:
         return f"a subcommand is missing: {_subcommands()}"
-    return " ".join(message.split())
+    if found := re.search(r"Expected an instantiatable class, but (\S+)", message):
+        return f"{key} is '{found.group(1)}', an abstract class: name one that has all its methods"
+    rest = re.sub(r'[Pp]arser key "[^"]+":', "", message)
+    return " ".join(f"{key} cannot be read: {rest}".split() if key else message.split())
 
 
 def _unknown_class(key: str, name: str) -> str:
     role = key.rsplit(".", 1)[-1]
     if role == "sampler":
-        if any(entry.name == name for entry in registered()):
+        if name in registered_names():
             return _refusal(name)
         return f"{key} is '{name}', but {unknown_name(name)}"
     if role in ROLES:
@@ -83,8 +96,7 @@ def _unknown_option(key: str, option: str, class_name: str | None) -> str:
 def _options(key: str, class_name: str) -> str | None:
     role = key.rsplit(".", 1)[-1]
     if role == "sampler":
-        known = {entry.name: entry.sampler for entry in registered() if entry.sampler is not None}
-        known |= {sampler.__name__: sampler for sampler in known.values()}
+        known = _names(Sampler)
     elif role == "data":
         import lightning as L
 
@@ -110,6 +122,21 @@ def _readable(expected: str) -> str:
     if found := re.match(r"typing\.Literal\[(.*)\]", expected):
         return f"one of {found.group(1)}"
     return "a value of type " + re.sub(r"<class '([^']+)'>", r"\1", expected)
+
+
+def _plain(errors: str) -> str | None:
+    """What a union of types wants, from its members' complaints; None if it is an object."""
+    if "Got value: " in errors:
+        # A member has looked into the value, and complains of a part of it.
+        return None
+    types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", errors))
+    choices = re.findall(r"Expected an? typing\.Literal\[(.*)\]", errors)
+    if "dot import path" in errors and not {"int", "float", "str"} & types.keys():
+        return None
+    null = " or null" if types.pop("NoneType", 0) is None else ""
+    wanted = [f"one of {', '.join(choices)}"] if choices else []
+    wanted += [f"a value of type {' or '.join(types)}"] if types else []
+    return " or ".join(wanted) + null if wanted else None
 
 
 def _subcommands() -> str:

@@ -64,5 +64,5 @@ def require_positive(name: str, values: Iterable[float]) -> None:
         SettingError: if one is not.
     """
     for value in values:
-        if not 0 < value < float("inf"):
+        if isinstance(value, bool) or not 0 < value < float("inf"):
             raise SettingError(f"{name}: {value} is not a positive number; give one above 0")

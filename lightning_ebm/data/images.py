@@ -11,8 +11,16 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_ebm.data.class_weights import choose, share_out
-from lightning_ebm.data.loading import Rows, data_seed, evaluation_loader, training_loader
+from lightning_ebm.data.loading import (
+    MOST_POINTS,
+    MOST_SEED,
+    Rows,
+    data_seed,
+    evaluation_loader,
+    training_loader,
+)
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_count
 from lightning_ebm.transforms import (
     Dequantise,
     GaussianNoise,
@@ -84,8 +92,9 @@ class ImageData(ABC, LightningDataModule):
             raise SettingError(f"space: {space!r} is unknown; choose from {list(transforms)}")
         if not 0 <= noise < float("inf"):
             raise SettingError(f"noise: {noise} is no standard deviation; give 0 or more")
-        if validation_size < 0:
-            raise SettingError(f"validation_size: {validation_size} is negative; give 0 or more")
+        require_count("batch_size", batch_size, most=MOST_POINTS)
+        require_count("validation_size", validation_size, least=0, most=MOST_POINTS)
+        require_count("seed", seed, least=0, most=MOST_SEED)
         self.batch_size = batch_size
         self.classes = classes
         self.class_weights = class_weights

@@ -8,8 +8,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lightning_ebm.data.density import Density
-from lightning_ebm.data.loading import Rows, data_seed, evaluation_loader, training_loader
-from lightning_ebm.errors import SettingError
+from lightning_ebm.data.loading import (
+    MOST_POINTS,
+    MOST_SEED,
+    Rows,
+    data_seed,
+    evaluation_loader,
+    training_loader,
+)
+from lightning_ebm.ranges import require_count
 
 
 class KnownDensity(LightningDataModule):
@@ -40,9 +47,10 @@ class KnownDensity(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        for name, size in (("train_size", train_size), ("test_size", test_size)):
-            if size < 1:
-                raise SettingError(f"{name}: {size} points are no data set; give 1 or more")
+        require_count("train_size", train_size, most=MOST_POINTS)
+        require_count("test_size", test_size, most=MOST_POINTS)
+        require_count("batch_size", batch_size, most=MOST_POINTS)
+        require_count("seed", seed, least=0, most=MOST_SEED)
         self.density = density
         self.train_size = train_size
         self.test_size = test_size

@@ -11,8 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_count
 
 Batch = TypeVar("Batch")
+MOST_POINTS = 10**8
+"""The most points that a data set is drawn with: they are held in memory."""
+MOST_SEED = 2**63
+"""The largest seed."""
 
 
 class Rows(Dataset):
@@ -73,7 +78,6 @@ def data_seed(seed: int, purpose: int) -> int:
     Raises:
         SettingError: if seed is negative.
     """
-    if seed < 0:
-        raise SettingError(f"seed: {seed} is negative; give 0 or more")
+    require_count("seed", seed, least=0, most=MOST_SEED)
     sequence = numpy.random.SeedSequence(seed, spawn_key=(purpose,))
     return int(sequence.generate_state(1, numpy.uint64)[0] >> numpy.uint64(1))

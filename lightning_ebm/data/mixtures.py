@@ -5,6 +5,7 @@ A mixture is a label k of probability w_k and a point from component k: p(x) = Î
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from lightning_ebm.data.density import Density, require_positive
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import WIDEST, require_count, require_finite
 
 
 class Mixture(Density):
@@ -96,6 +98,8 @@ class GaussianMixture(Mixture):
         if len({len(mean) for mean in means}) != 1 or not means[0]:
             raise SettingError(f"means: {means} are not all points of one dimension; make them so")
         require_positive("scales", scales)
+        for coordinate in itertools.chain(*means):
+            require_finite("means", coordinate)
         super().__init__(weights)
         self.means = means
         self.scales = scales
@@ -135,6 +139,7 @@ class TwoModes(GaussianMixture):
 
     def __init__(self, separation: float = 4.0, scale: float = 0.5, weight: float = 0.2) -> None:
         require_fraction("weight", weight)
+        require_finite("separation", separation)
         means = [[-separation, 0.0], [separation, 0.0]]
         super().__init__(means, [scale] * 2, [weight, 1 - weight])
 
@@ -160,6 +165,8 @@ class OppositeModes(GaussianMixture):
         weight: float = 2 / 3,
     ) -> None:
         require_fraction("weight", weight)
+        require_count("dimension", dimension, most=WIDEST)
+        require_finite("distance", distance)
         means = [[-distance] * dimension, [distance] * dimension]
         super().__init__(means, [scale] * 2, [weight, 1 - weight])
 
@@ -184,6 +191,7 @@ class FourModes(GaussianMixture):
         scale: float = 0.5,
         weights: tuple[float, float, float, float] = (0.1, 0.2, 0.3, 0.4),
     ) -> None:
+        require_finite("separation", separation)
         ends = (-separation, separation)
         means = [[x, y] for y in ends for x in ends]
         super().__init__(means, [scale] * 4, list(weights))
@@ -201,6 +209,7 @@ class RingOfEight(GaussianMixture):
     """
 
     def __init__(self, radius: float = 4.0, scale: float = 0.3) -> None:
+        require_finite("radius", radius)
         angles = [k * math.pi / 4 for k in range(8)]
         means = [[radius * math.cos(angle), radius * math.sin(angle)] for angle in angles]
         super().__init__(means, [scale] * 8, [float(k) for k in range(1, 9)])

@@ -11,6 +11,10 @@ from torch import Tensor
 from lightning_ebm.data.density import Density, require_positive
 from lightning_ebm.data.mixtures import Mixture, require_fraction
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import DEEPEST, require_count
+
+THINNEST = 200
+"""The radius of a moon, in scales, up to which its density is computed in reasonable time."""
 
 
 class Moons(Mixture):
@@ -34,6 +38,11 @@ class Moons(Mixture):
         require_positive("scale", [scale])
         require_fraction("weight", weight)
         super().__init__([weight, 1 - weight])
+        if radius > THINNEST * scale:
+            raise SettingError(
+                f"radius is {radius}, more than {THINNEST} times scale, which is {scale}: the "
+                "moons would be too thin to integrate along"
+            )
         self.radius = radius
         self.scale = scale
         # The integrand is a bump about scale / radius wide. Nodes are furthest apart in the
@@ -145,8 +154,7 @@ class Checkerboard(Density):
     """
 
     def __init__(self, squares: int = 4, half_width: float = 4.0) -> None:
-        if squares < 1:
-            raise SettingError(f"squares: {squares} make no board; give 1 or more")
+        require_count("squares", squares, most=DEEPEST)
         require_positive("half_width", [half_width])
         self.squares = squares
         self.half_width = half_width

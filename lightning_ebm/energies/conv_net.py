@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.energies.energy import Energy
+from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_shape, require_widths
 
 
 class ConvNet(Energy):
@@ -28,8 +30,14 @@ class ConvNet(Energy):
         zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         bound: float | None = None,
     ) -> None:
-        super().__init__(event_shape, bound)
-        channels = [event_shape[0], *(widths or [32, 64, 128])]
+        super().__init__(require_shape("event_shape", event_shape, axes=3), bound)
+        widths = require_widths("widths", [32, 64, 128] if widths is None else widths)
+        if min(event_shape[1:]) < 2 ** len(widths):
+            raise SettingError(
+                f"widths is {widths}, but images of {event_shape[1]}x{event_shape[2]} cannot be "
+                f"halved {len(widths)} times: give fewer"
+            )
+        channels = [event_shape[0], *widths]
         layers = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.SiLU()]

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_positive, require_shape
 
 
 class Energy(nn.Module, ABC):
@@ -26,14 +26,13 @@ class Energy(nn.Module, ABC):
             rate, ‖P^t - p‖ ≤ (1 - e^{-2B})^t (Mengersen and Tweedie 1996).
 
     Raises:
-        SettingError: if the bound is not positive.
+        SettingError: if the shape is none, or the bound not positive.
     """
 
     def __init__(self, event_shape: list[int], bound: float | None = None) -> None:
         super().__init__()
-        if bound is not None and not bound > 0:
-            raise SettingError(f"bound is {bound}: it must be positive, or null for none")
-        self.event_shape = tuple(event_shape)
+        require_positive("bound", bound, null="none")
+        self.event_shape = require_shape("event_shape", event_shape)
         self.bound = bound
         self.register_buffer("location", torch.zeros(self.event_shape))
         self.register_buffer("scale", torch.ones(()))

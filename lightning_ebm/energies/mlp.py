@@ -8,6 +8,7 @@ from math import prod
 from torch import Tensor, nn
 
 from lightning_ebm.energies.energy import Energy
+from lightning_ebm.ranges import require_widths
 
 
 class MLP(Energy):
@@ -29,7 +30,8 @@ class MLP(Energy):
         bound: float | None = None,
     ) -> None:
         super().__init__(event_shape, bound)
-        widths = [prod(event_shape), *(hidden or [128, 128, 128])]
+        hidden = [128, 128, 128] if hidden is None else hidden
+        widths = [prod(event_shape), *require_widths("hidden", hidden)]
         layers = [nn.Flatten()]
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.SiLU()]

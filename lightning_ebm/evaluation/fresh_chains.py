@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lightning_ebm.checked_draw import checked_draw
 from lightning_ebm.evaluation.convergence import convergence, worst
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.problem import Evaluations, Problem
@@ -60,13 +61,13 @@ def fresh_draws(
             other processes among them.
     """
     with _begun_anew(sampler, problem):
-        draws = [sampler(problem, n) for _ in range(n_draws)]
+        draws = [checked_draw(sampler, problem, n) for _ in range(n_draws)]
         for _ in range(DOUBLINGS if sampler.follows(n) else 0):
             apart = disagreement(problem, draws, membership, pooled)
             seldom = _seldom_renewed(draws, pooled)
             if not (apart > AGREED or seldom) or apart > HOPELESS:
                 break
-            draws += [sampler(problem, n) for _ in range(len(draws))]
+            draws += [checked_draw(sampler, problem, n) for _ in range(len(draws))]
     return FreshChains(draws, problem.evaluations)
 
 
@@ -86,7 +87,7 @@ def followed_on(sampler: Sampler, problem: Problem, n: int) -> Draw:
     kept, training = copy.deepcopy(sampler.state_dict()), sampler.training
     try:
         sampler.eval()
-        return sampler(problem, n)
+        return checked_draw(sampler, problem, n)
     finally:
         sampler.load_state_dict(kept)
         sampler.train(training)

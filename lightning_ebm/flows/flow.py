@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows.mixture_base import MixtureBase
+from lightning_ebm.ranges import require_shape
 
 
 class Flow(nn.Module):
@@ -45,7 +46,8 @@ class Flow(nn.Module):
             raise SettingError(
                 "event_shape is missing: a MultiscaleFlow needs it, e.g. [1, 28, 28]"
             )
-        self.event_shape = tuple(event_shape or self.base.shapes[0])
+        given = self.base.shapes[0] if event_shape is None else event_shape
+        self.event_shape = require_shape("event_shape", given)
         if prod(self.event_shape) != prod(self.latent_shape):
             raise SettingError(
                 f"event_shape is {list(self.event_shape)}, but the flow's base has "
@@ -114,6 +116,21 @@ class Flow(nn.Module):
     def _from_data(self, x: Tensor) -> Tensor:
         y = (x - self.location) / self.scale
         return y if self.multiscale else y.view(len(x), *self.base.shapes[0])
+
+
+def require_coordinates(event_shape: list[int]) -> int:
+    """The coordinates of a point, of which couplings need two: one part moves by the other.
+
+    Raises:
+        SettingError: if there are fewer.
+    """
+    features = prod(require_shape("event_shape", event_shape))
+    if features < 2:
+        raise SettingError(
+            f"event_shape is {list(event_shape)}: couplings move one part of a point by the "
+            "other, and need 2 coordinates or more"
+        )
+    return features
 
 
 class FlatBase:

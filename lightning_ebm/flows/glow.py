@@ -7,6 +7,7 @@ import normflows as nf
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows.bounded_scales import bound_scales
 from lightning_ebm.flows.flow import Flow
+from lightning_ebm.ranges import DEEPEST, WIDEST, require_count, require_shape
 
 
 class Glow(Flow):
@@ -27,7 +28,10 @@ class Glow(Flow):
     def __init__(
         self, event_shape: list[int], n_levels: int = 2, n_blocks: int = 4, hidden: int = 64
     ) -> None:
-        channels, height, width = event_shape
+        channels, height, width = require_shape("event_shape", event_shape, axes=3)
+        require_count("n_levels", n_levels, most=DEEPEST)
+        require_count("n_blocks", n_blocks, most=DEEPEST)
+        require_count("hidden", hidden, most=WIDEST)
         if height % 2**n_levels or width % 2**n_levels:
             raise SettingError(
                 f"n_levels is {n_levels}, but images of {height}x{width} cannot be halved "

@@ -7,7 +7,7 @@ import torch
 from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
-from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import WIDEST, require_count
 
 SMALLEST_DEVIATION = 0.1
 
@@ -27,8 +27,7 @@ class MixtureBase(nf.distributions.GaussianMixture):
     """
 
     def __init__(self, n_modes: int, features: int) -> None:
-        if n_modes < 1:
-            raise SettingError(f"n_modes is {n_modes}: a base has at least 1")
+        require_count("n_modes", n_modes, most=WIDEST)
         super().__init__(n_modes, features)
         self.to(torch.get_default_dtype())
 

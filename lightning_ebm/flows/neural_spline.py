@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import normflows as nf
 from torch import nn
 
-from lightning_ebm.flows.flow import Flow
+from lightning_ebm.flows.flow import Flow, require_coordinates
+from lightning_ebm.ranges import DEEPEST, WIDEST, require_count, require_positive
 
 
 class NeuralSpline(Flow):
@@ -36,7 +35,12 @@ class NeuralSpline(Flow):
         n_bins: int = 8,
         tail_bound: float = 5.0,
     ) -> None:
-        features = prod(event_shape)
+        features = require_coordinates(event_shape)
+        require_count("n_layers", n_layers, most=DEEPEST)
+        require_count("hidden", hidden, most=WIDEST)
+        require_count("n_blocks", n_blocks, least=0, most=DEEPEST)
+        require_count("n_bins", n_bins, least=2, most=WIDEST)
+        require_positive("tail_bound", tail_bound)
         layers = []
         for index in range(n_layers):
             layers.append(

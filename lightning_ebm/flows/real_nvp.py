@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import normflows as nf
 
 from lightning_ebm.flows.bounded_scales import bound_scales
-from lightning_ebm.flows.flow import Flow
+from lightning_ebm.flows.flow import Flow, require_coordinates
 from lightning_ebm.flows.mixture_base import MixtureBase
+from lightning_ebm.ranges import DEEPEST, WIDEST, require_count
 
 
 class RealNVP(Flow):
@@ -26,7 +25,10 @@ class RealNVP(Flow):
     def __init__(
         self, event_shape: list[int], n_layers: int = 6, hidden: int = 64, n_modes: int = 1
     ) -> None:
-        features = prod(event_shape)
+        features = require_coordinates(event_shape)
+        require_count("n_layers", n_layers, most=DEEPEST)
+        require_count("hidden", hidden, most=WIDEST)
+        require_count("n_modes", n_modes, most=WIDEST)
         seen, moved = (features + 1) // 2, features // 2
         layers = []
         for _ in range(n_layers):

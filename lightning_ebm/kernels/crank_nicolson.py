@@ -16,10 +16,11 @@ from torch import Tensor
 
 from lightning_ebm.chain import Chain, per_point, squared_norm, with_density
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels.isir import require_proposals, resample
+from lightning_ebm.kernels.isir import MOST_PROPOSALS, resample
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 
 LADDER = (1.0, 0.7, 0.5, 0.35, 0.25)
 
@@ -70,7 +71,7 @@ class CrankNicolsonISIR(Kernel):
 
     def __init__(self, n_proposals: int = 4, shares: list[float] | None = None) -> None:
         super().__init__()
-        self.n_proposals = require_proposals(n_proposals)
+        self.n_proposals = require_count("n_proposals", n_proposals, most=MOST_PROPOSALS)
         self.shares = require_shares(shares)
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import acceptance
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 
 
 class GeneralisedHMC(Kernel):
@@ -53,8 +54,7 @@ class GeneralisedHMC(Kernel):
         drift: float | None = None,
     ) -> None:
         super().__init__()
-        if n_leapfrog < 1:
-            raise SettingError(f"n_leapfrog is {n_leapfrog}: it must be at least 1")
+        require_count("n_leapfrog", n_leapfrog)
         if not 0 <= persistence < 1:
             raise SettingError(
                 f"persistence is {persistence}: the share of the momentum that is kept is at "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lightning_ebm.chain import Chain, choose, with_score
-from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_positive
 
 
 class GradientAscent(Kernel):
@@ -24,8 +24,7 @@ class GradientAscent(Kernel):
 
     def __init__(self, step_size: float = 0.01, limit: float | None = None) -> None:
         super().__init__()
-        if limit is not None and not limit > 0:
-            raise SettingError(f"limit is {limit}: it must be positive, or null for none")
+        require_positive("limit", limit, null="none")
         self.step_size = StepSize(step_size)
         self.limit = limit
 

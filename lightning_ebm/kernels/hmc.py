@@ -13,6 +13,7 @@ from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import decide
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 
 
 class HMC(Kernel):
@@ -42,13 +43,12 @@ class HMC(Kernel):
         target_acceptance: float | None = None,
     ) -> None:
         super().__init__()
-        if n_leapfrog < 1:
-            raise SettingError(f"n_leapfrog is {n_leapfrog}: it must be at least 1")
+        require_count("n_leapfrog", n_leapfrog)
         self.step_size = StepSize(step_size, target_acceptance)
         self.n_leapfrog = n_leapfrog
         self.mass = torch.as_tensor(mass, dtype=torch.float64)
-        if not (self.mass > 0).all():
-            raise SettingError(f"mass is {mass}: every mass must be positive")
+        if self.mass.numel() == 0 or not ((self.mass > 0) & self.mass.isfinite()).all():
+            raise SettingError(f"mass is {mass}: every mass must be positive and finite")
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """Log-density and score."""
@@ -74,7 +74,7 @@ class HMC(Kernel):
     def _mass(self, x: Tensor) -> Tensor:
         if self.mass.dim() and self.mass.numel() != x[0].numel():
             raise SettingError(
-                f"mass has {self.mass.numel()} numbers, but a point has {x[0].numel()} "
-                "coordinates: give one number, or one per coordinate"
+                f"mass is {self.mass.tolist()}, but a point has {x[0].numel()} coordinates: "
+                "give one number, or one per coordinate"
             )
         return self.mass.to(x).expand(x[0].numel()).reshape(x.shape[1:])

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, choose, with_density
-from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
+
+MOST_PROPOSALS = 100_000
+"""Proposals per chain that fit any memory."""
 
 
 class ISIR(Kernel):
@@ -27,7 +30,7 @@ class ISIR(Kernel):
 
     def __init__(self, n_proposals: int = 4) -> None:
         super().__init__()
-        self.n_proposals = require_proposals(n_proposals)
+        self.n_proposals = require_count("n_proposals", n_proposals, most=MOST_PROPOSALS)
 
     @torch.no_grad()
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
@@ -71,13 +74,6 @@ def resample(
     }
     proposed = Chain(candidates.x[picked], candidates.log_prob[picked])
     return choose(choice > 0, proposed, chain), info
-
-
-def require_proposals(n_proposals: int) -> int:
-    """The number of proposals, refused if it is below 1."""
-    if n_proposals < 1:
-        raise SettingError(f"n_proposals is {n_proposals}: it must be at least 1")
-    return n_proposals
 
 
 def _finite_or_zero_weight(log_weight: Tensor) -> Tensor:

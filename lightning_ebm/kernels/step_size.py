@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_positive
 
 
 class StepSize(nn.Module):
@@ -29,8 +30,7 @@ class StepSize(nn.Module):
         self, initial: float, target_acceptance: float | None = None, rate: float = 0.1
     ) -> None:
         super().__init__()
-        if not initial > 0:
-            raise SettingError(f"step_size is {initial}: it must be positive")
+        require_positive("step_size", initial)
         if target_acceptance is not None and not 0 < target_acceptance < 1:
             raise SettingError(
                 f"target_acceptance is {target_acceptance}: it must lie between 0 and 1, "

@@ -36,6 +36,7 @@ from lightning_ebm.module.preparation import (
 from lightning_ebm.module.process_state import pack, shared_state, unpack
 from lightning_ebm.module.progress import as_after_last_batch
 from lightning_ebm.module.resumption import Resumption
+from lightning_ebm.module.settings import check_trainer
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
@@ -52,7 +53,6 @@ class TrainedByLightning(EvaluatedByLightning):
         accumulation: of gradients, where several batches make a step.
         preparation: the flow's training before the first step.
         resumption: what differs from the checkpoint that training goes on from.
-        prepared: a buffer: whether all is fitted that is fitted before the first step.
     """
 
     objective: Objective
@@ -60,7 +60,6 @@ class TrainedByLightning(EvaluatedByLightning):
     accumulation: Accumulation
     preparation: Preparation
     resumption: Resumption
-    prepared: Tensor
 
     # Before training.
 
@@ -75,6 +74,7 @@ class TrainedByLightning(EvaluatedByLightning):
     def setup(self, stage: str) -> None:
         """Fit standardisations and the Gaussian to data, unless that is done."""
         if stage == "fit":
+            check_trainer(self.trainer)
             # What callbacks and validation have drawn since the last step does not count.
             self.data_order.attach(self.trainer, self.negative_phase.put_back)
         if stage == "fit" and not self.prepared:
@@ -127,7 +127,9 @@ class TrainedByLightning(EvaluatedByLightning):
         """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
         x = self.points(batch)
         problem = self.problem(x)
-        draw = self.negative_phase.draw(self.sampler, problem, self.n_chains or len(x))
+        draw = self.negative_phase.draw(
+            self.sampler, problem, self.n_chains or len(x), first=self.global_step == 0
+        )
         loss = self.objective(self.density().energies, x, draw.x)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss.value if flow_loss is None else loss.value + flow_loss

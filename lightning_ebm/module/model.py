@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import lightning as L
 import torch
 from torch import Tensor, nn
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
+from lightning_ebm.batches import points_of
+from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import LabelledData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
@@ -39,6 +41,7 @@ class EnergyBasedModel(L.LightningModule):
         base: what the energy tilts: one of the two above, or None.
         average: the moving average of the energy, or None.
         temperature: T.
+        prepared: a buffer: whether all is fitted that is fitted before the first step.
         negative_phase: of training.
         recovery: states that training goes back to where a step is not finite.
         on_divergence: "rollback" to go on from there, or "stop".
@@ -53,6 +56,7 @@ class EnergyBasedModel(L.LightningModule):
     base: GaussianBase | FrozenFlow | None
     average: MovingAverage | None
     temperature: float
+    prepared: Tensor
     negative_phase: NegativePhase
     recovery: Recovery
     on_divergence: str
@@ -61,28 +65,31 @@ class EnergyBasedModel(L.LightningModule):
     @classmethod
     def load_from_checkpoint(
         cls,
-        checkpoint_path: str | Path,
+        checkpoint_path: str | Path | IO[bytes],
         *args: Any,  # noqa: ANN401 - Lightning's signature
+        weights_only: bool = True,
         **kwargs: Any,  # noqa: ANN401
     ) -> Self:
-        """Lightning's, with a sentence where a checkpoint cannot tell what its networks were.
+        """Lightning's, but no code of the file runs unless `weights_only=False` asks for that.
 
         Raises:
-            SettingError: if the module was made in Python and networks are not given here.
+            SettingError: if the file is no checkpoint of this library, or is at an address; or if
+                the module was made in Python and its networks are not given here.
         """
-        try:
-            return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
-        except TypeError as failure:
-            saved = torch.load(checkpoint_path, map_location="meta", weights_only=True)
+        if weights_only and isinstance(checkpoint_path, (str, Path)):
+            saved = open_checkpoint(checkpoint_path, "checkpoint_path")
             known = saved.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).keys() | kwargs.keys()
             missing = [name for name in ("energy", "sampler") if name not in known]
-            if not missing:
-                raise
-            raise SettingError(
-                f"{checkpoint_path} is of a module made in Python, which has objects for "
-                f"{' and '.join(missing)}: give them anew, load_from_checkpoint(path, "
-                f"{', '.join(f'{name}=...' for name in missing)}), and the flow if there is one"
-            ) from failure
+            if missing:
+                raise SettingError(
+                    f"checkpoint_path is '{checkpoint_path}', of a module made in Python, which "
+                    f"had objects for {' and '.join(missing)}: give them anew, "
+                    f"load_from_checkpoint(path, {', '.join(f'{n}=...' for n in missing)}), and "
+                    "the flow if there is one"
+                )
+        return super().load_from_checkpoint(
+            checkpoint_path, *args, weights_only=weights_only, **kwargs
+        )
 
     @property
     def changing(self) -> dict[str, nn.Module]:
@@ -131,10 +138,13 @@ class EnergyBasedModel(L.LightningModule):
         flow = self.flow if self.sampler.teaches_flow else self.base_flow or self.flow
         return self.density(energy).problem(flow, data, (self.flow, self.frozen_flow))
 
-    @staticmethod
-    def points(batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
-        """The points of a batch, which is a tensor or a sequence that begins with one."""
-        return batch[0] if isinstance(batch, (list, tuple)) else batch
+    def points(self, batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
+        """The points of a batch: a tensor or array, or a sequence that begins with one.
+
+        In the type of the model; of the shape that it was fitted to, once it is.
+        """
+        mean = self.reference.mean
+        return points_of(batch, mean if self.prepared else mean.new_zeros(()))
 
     def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
         """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""

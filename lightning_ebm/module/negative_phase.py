@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightning_ebm.checked_draw import checked_draw
 from lightning_ebm.module.chain_watch import ChainWatch
 from lightning_ebm.problem import Problem
 from lightning_ebm.random_state import random_state, said_seed, seed_process, set_random_state
@@ -77,10 +78,10 @@ class NegativePhase:
             return
         seed_process(self.seed, rank, saved.step)
 
-    def draw(self, sampler: Sampler, problem: Problem, n: int) -> Draw:
-        """Draw n points of the problem for a step of training."""
+    def draw(self, sampler: Sampler, problem: Problem, n: int, *, first: bool = False) -> Draw:
+        """Draw n points of the problem for a step of training, the first of a run or a later."""
         self.problem = problem
-        self.latest = sampler(problem, n)
+        self.latest = checked_draw(sampler, problem, n, first=first)
         self.watch.see(self.latest)
         return self.latest
 

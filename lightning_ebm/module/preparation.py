@@ -23,7 +23,7 @@ from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
 from lightning_ebm.module.learners import Mean
 from lightning_ebm.module.recipes import without_unnamed
-from lightning_ebm.networks import bare, check_energy
+from lightning_ebm.networks import bare, check_energy, require_event_shape
 from lightning_ebm.sampler import Sampler
 
 ENOUGH_POINTS = 10_000
@@ -91,6 +91,7 @@ def fit_to_data(
     if Energy in type(seen).__mro__:
         seen.initialise(data)
     if flow is not None:
+        require_event_shape("model.flow", flow, data)
         flow.initialise(data)
 
 

@@ -9,7 +9,12 @@ import lightning as L
 from torch import nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.module.rehearsal import rehearse
 from lightning_ebm.networks import bare, refuse_batch_norm
+from lightning_ebm.ranges import require_count, require_not_negative, require_positive
+
+MOST_CHAINS = 10**8
+"""The most chains or draws that a memory holds."""
 
 
 def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
@@ -54,28 +59,67 @@ def check_settings(settings: dict[str, Any]) -> None:
             f"{reason} uses a flow fitted to data beforehand, but model.flow_pretraining is "
             f"{settings['flow_pretraining']}: set it to some 500 steps or more"
         )
-    for key in ("temperature", "base_widening"):
-        if not settings[key] > 0:
-            raise SettingError(f"model.{key} is {settings[key]}: it must be positive")
-    for key in ("flow_updates", "n_samples", "evaluation_draws", "log_z_draws"):
-        if settings[key] < 1:
-            raise SettingError(f"model.{key} is {settings[key]}: it must be at least 1")
-    penalties = ("difference_penalty", "magnitude_penalty", "gradient_penalty")
-    steps = ("flow_pretraining", "annealing_steps", "ladder_rounds", "search_steps")
-    for key in (*penalties, *steps):
-        if settings[key] < 0:
-            raise SettingError(f"model.{key} is {settings[key]}: it must not be negative")
-    average = settings["energy_average"]
-    if average is not None and not 0 < average < 1:
-        raise SettingError(
-            f"model.energy_average is {average}: a decay lies between 0 and 1; null for none"
-        )
-    chains = settings["n_chains"]
-    if chains is not None and chains < 1:
-        raise SettingError(f"model.n_chains is {chains}: it must be at least 1, or null")
-    penalty = settings["difference_penalty"]
+    _check_numbers(settings)
+    chains, penalty = settings["n_chains"], settings["difference_penalty"]
     if chains == 1 and penalty:
         raise SettingError(
             f"model.n_chains is 1, but model.difference_penalty is {penalty} and takes two halves "
             "of the chains: give at least 2, or leave out the penalty"
         )
+    _check_rates(settings)
+
+
+def check_trainer(trainer: L.Trainer) -> None:
+    """Raise `SettingError` if the trainer has a number that it would take no notice of."""
+    require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
+    require_count("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches)
+    clip = trainer.gradient_clip_val
+    if clip is not None and not clip > 0:
+        raise SettingError(
+            f"trainer.gradient_clip_val is {clip}: the largest norm of a gradient must be "
+            "positive; null for none"
+        )
+
+
+def _check_numbers(settings: dict[str, Any]) -> None:
+    for key in ("temperature", "base_widening"):
+        require_positive(f"model.{key}", settings[key])
+    for key in ("difference_penalty", "magnitude_penalty", "gradient_penalty"):
+        require_not_negative(f"model.{key}", settings[key])
+    for key in ("flow_updates", "evaluation_draws"):
+        require_count(f"model.{key}", settings[key])
+    for key in ("flow_pretraining", "annealing_steps", "ladder_rounds", "search_steps"):
+        require_count(f"model.{key}", settings[key], least=0)
+    for key in ("n_samples", "log_z_draws"):
+        require_count(f"model.{key}", settings[key], most=MOST_CHAINS)
+    as_many = "as many as data in the batch"
+    require_count("model.n_chains", settings["n_chains"], most=MOST_CHAINS, null=as_many)
+    for key in ("energy_clip", "flow_clip"):
+        clip = settings[key]
+        if clip is not None and not clip > 0:
+            raise SettingError(
+                f"model.{key} is {clip}: the largest norm of a gradient must be positive; null "
+                "for none"
+            )
+    average = settings["energy_average"]
+    if average is not None and not 0 < average < 1:
+        raise SettingError(
+            f"model.energy_average is {average}: a decay lies between 0 and 1; null for none"
+        )
+
+
+def _check_rates(settings: dict[str, Any]) -> None:
+    """Try optimizers and schedulers out, on stand-ins for the parameters that they will have."""
+    networks = {"energy": settings["energy"]}
+    learns = settings["sampler"].teaches_flow or settings["flow_pretraining"] > 0
+    if settings["flow"] is not None and learns:
+        networks["flow"] = settings["flow"]
+    for name, network in networks.items():
+        optimizer, scheduler = f"{name}_optimizer", f"{name}_scheduler"
+        rehearse(
+            {f"model.{optimizer}": settings[optimizer], f"model.{scheduler}": settings[scheduler]},
+            network,
+        )
+    if "flow" in networks:
+        keys = ("flow_optimizer", "flow_pretraining_scheduler")
+        rehearse({f"model.{key}": settings[key] for key in keys}, networks["flow"])

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from lightning_ebm.cli.sentence_parser import SentenceParser
 from lightning_ebm.reproduce.classes import Classes
 from lightning_ebm.reproduce.dimensionality import Dimensionality
 from lightning_ebm.reproduce.experiment import Experiment, carry_out
@@ -28,7 +29,7 @@ NOTICE = (
 
 def reproduce(args: list[str]) -> None:
     """Parse the arguments and carry out one experiment."""
-    parser = argparse.ArgumentParser(
+    parser = SentenceParser(
         prog="lightning reproduce",
         description="Carry out an experiment on a claim of the poster. Writes figure.png, "
         "summary.csv, results.csv and runs.yaml; a run that was cut off goes on, one that is done "

@@ -68,16 +68,17 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
         with (folder / "log.txt").open("a") as log:
             _print_to(log.fileno())
             from lightning_ebm.cli import main
+            from lightning_ebm.cli.failures import DIVERGED
 
             try:
                 main(["fit", *run.arguments(folder)])
                 main(["test", f"--ckpt_path={last_checkpoint(folder)}", "--trainer.logger=false"])
-            except FloatingPointError as divergence:
-                diverged.write_text(f"{divergence}\n")
-                return None
             except SystemExit as stop:
+                if stop.code == DIVERGED:
+                    diverged.write_text("training diverged: log.txt says where\n")
+                    return None
                 raise SettingError(
-                    f"run {run.name} was refused: its log, {folder / 'log.txt'}, says why"
+                    f"run {run.name} was stopped: its log, {folder / 'log.txt'}, says why"
                 ) from stop
     figures = json.loads(metrics.read_text())
     figures.pop("run", None)

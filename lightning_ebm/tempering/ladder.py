@@ -10,9 +10,12 @@ from scipy.interpolate import PchipInterpolator
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_count
 
 SMALLEST = 1e-3
 """Rejection that is lent to every pair, so that a ladder without any is placed evenly."""
+MOST_RUNGS = 10_000
+"""Rungs beyond which no ladder is of use."""
 
 
 class Ladder(nn.Module):
@@ -45,10 +48,11 @@ class Ladder(nn.Module):
         every: int = 10,
     ) -> None:
         super().__init__()
-        if n_rungs < 2:
-            raise SettingError(
-                f"n_rungs is {n_rungs}: a ladder has at least 2, the flow and the model"
-            )
+        require_count("n_rungs", n_rungs, least=2, most=MOST_RUNGS)
+        require_count("most_rungs", most_rungs, least=2, most=MOST_RUNGS)
+        require_count("every", every)
+        if not 0 < rate <= 1:
+            raise SettingError(f"rate is {rate}: a weight lies above 0 and is at most 1")
         if max_rejection is not None and not 0 < max_rejection < 1:
             raise SettingError(
                 f"max_rejection is {max_rejection}: a rejection lies between 0 and 1; null for a "

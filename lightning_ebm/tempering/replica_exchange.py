@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.chain import Chain, Ends, joined, taken
-from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import Info, Kernel, average
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 from lightning_ebm.tempering.exchange import Exchange, exchange
 from lightning_ebm.tempering.ladder import Ladder
 from lightning_ebm.tempering.path import GeometricPath, Rungs, on_path
@@ -81,10 +81,8 @@ class ReplicaExchange(nn.Module):
         self, ladder: Ladder, local: Kernel, n_local: int = 1, n_sweeps: int | None = None
     ) -> None:
         super().__init__()
-        if n_local < 1:
-            raise SettingError(f"n_local is {n_local}: a round has at least 1 local move")
-        if n_sweeps is not None and n_sweeps < 1:
-            raise SettingError(f"n_sweeps is {n_sweeps}: a round has at least 1 sweep of swaps")
+        require_count("n_local", n_local)
+        require_count("n_sweeps", n_sweeps, null="as many as there are rungs")
         self.ladder = ladder
         self.local = local
         self.n_local = n_local

@@ -206,8 +206,8 @@ def test_gaussian_mixture_in_three_dimensions_is_that_of_scipy():
         (lambda: TwoModes(weight=1.0), "weight: 1.0 is no probability"),
         (lambda: Rings(weights=(1.0, 0.0, 1.0)), "weights: 0.0 is not a positive"),
         (lambda: Moons(scale=math.nan), "scale: nan is not a positive"),
-        (lambda: Checkerboard(squares=0), "squares: 0 make no board"),
-        (lambda: KnownDensity(TwoModes(), train_size=0), "train_size: 0 points"),
+        (lambda: Checkerboard(squares=0), "squares is 0"),
+        (lambda: KnownDensity(TwoModes(), train_size=0), "train_size is 0"),
     ],
 )
 def test_bad_settings_are_named(build, message):
@@ -268,5 +268,5 @@ def test_a_batch_larger_than_the_training_set_is_refused():
     data.setup()
     with pytest.raises(ValueError, match=r"batch_size: 11 is out of range.*give 1 to 10"):
         data.train_dataloader()
-    with pytest.raises(ValueError, match="seed: -1 is negative"):
+    with pytest.raises(ValueError, match="seed is -1"):
         KnownDensity(TwoModes(), seed=-1).setup()

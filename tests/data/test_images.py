@@ -178,7 +178,7 @@ def test_lightning_trains_on_it(validation_size, tmp_path):
     [
         ({"space": "cubic"}, "space: 'cubic' is unknown"),
         ({"noise": -1.0}, "noise: -1.0 is no standard deviation"),
-        ({"validation_size": -1}, "validation_size: -1 is negative"),
+        ({"validation_size": -1}, "validation_size is -1"),
         ({"validation_size": 1500}, "validation_size: 1500 leaves nothing.*less than 1500"),
         ({"classes": [1, 10]}, r"classes: 10 has no items; choose from \[0, 1"),
         ({"classes": [1, 1]}, r"classes: \[1, 1\] is not a list of different"),

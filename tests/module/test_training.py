@@ -250,5 +250,5 @@ def test_any_module_is_an_energy(small_module, small_data, small_trainer):
 
 def test_divergence_stops_the_run_and_names_the_culprit(small_module, small_data, small_trainer):
     module = small_module(energy_optimizer=lambda p: torch.optim.SGD(p, lr=1e30))
-    with pytest.raises(FloatingPointError, match=r"training diverged at step 0: .* weights of the energy"):
+    with pytest.raises(FloatingPointError, match=r"diverged at step 0: .* weights of the energy"):
         small_trainer(max_steps=20).fit(module, datamodule=small_data())

@@ -1,0 +1,77 @@
+"""What a run leaves on disk before its first step, and how it is taken away again."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import lightning as L
+
+from lightning_ebm.errors import SettingError
+
+FIRST = ("config.yaml", "hparams.yaml", "events.out.tfevents.*", "metrics.csv")
+"""Files that Lightning and its loggers write before a step is made."""
+
+
+class Traces:
+    """The folder in which a run logs, as it was before the run.
+
+    Args:
+        trainer: has made nothing yet.
+
+    Raises:
+        SettingError: if the folder cannot be made or written to.
+    """
+
+    def __init__(self, trainer: L.Trainer) -> None:
+        self.trainer = trainer
+        self.folder = None if trainer.log_dir is None else Path(trainer.log_dir)
+        if self.folder is None or not trainer.is_global_zero:
+            return
+        self.missing = [p for p in (self.folder, *self.folder.parents) if not _is_there(p)]
+        self.before = self._first_files()
+        self._require_writable()
+
+    def remove(self) -> None:
+        """Take away what the run has written, unless it has made a step; nothing older."""
+        trainer = self.trainer
+        if self.folder is None or not trainer.is_global_zero or trainer.global_step > 0:
+            return
+        for logger in trainer.loggers:
+            close = getattr(getattr(logger, "experiment", None), "close", None)
+            if close is not None:
+                close()
+        for path in self._first_files() - self.before:
+            path.unlink(missing_ok=True)
+        self._remove_empty()
+
+    def _first_files(self) -> set[Path]:
+        return {path for name in FIRST for path in self.folder.glob(name)}
+
+    def _remove_empty(self) -> None:
+        for folder in self.missing:
+            # One that is not empty holds what another run has put there.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _require_writable(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"\0" * 4096)
+        except OSError as failure:
+            raise SettingError(
+                f"trainer.default_root_dir is '{self.trainer.default_root_dir}', but nothing can "
+                f"be written to {self.folder} ({failure.strerror}): give a folder that you may "
+                "write to, on a disk with room"
+            ) from failure
+        finally:
+            self._remove_empty()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
