@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lightning_ebm.checkpoints.opening import require_file
 from lightning_ebm.checkpoints.reading import read, step
 from lightning_ebm.errors import SettingError
 
@@ -31,11 +32,7 @@ def choose(word: str, root: Path, *also: Path) -> Path:
         SettingError: if there is none.
     """
     if word not in {"last", "best"}:
-        if not Path(word).is_file():
-            raise SettingError(
-                f"--ckpt_path is '{word}', which is not a file: give a checkpoint, last or best"
-            )
-        return Path(word)
+        return require_file(word)
     folders = sorted(_folders(root, *also), key=_written, reverse=True)
     if not folders:
         raise SettingError(

@@ -57,6 +57,9 @@ def save_last(trainer: L.Trainer, *, validated: bool = False) -> str | None:
     if anew and keeper.monitor is None and is_within_epoch(trainer) and _counts(keeper, trainer):
         # Lightning's would come when the epoch is declared to be over.
         keeper._save_topk_checkpoint(trainer, metrics)
+    elif anew and _counts_steps(keeper, trainer):
+        # Lightning's would come next, and finds the step saved.
+        keeper._save_topk_checkpoint(trainer, metrics)
     if not _is_saved(keeper, trainer):
         # Not as a link, which could be to the file of an earlier step.
         asked, keeper.save_last = keeper.save_last, True
@@ -98,6 +101,11 @@ def _is_saved(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:
 def _counts(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:
     every = keeper._every_n_epochs
     return every >= 1 and (trainer.current_epoch + 1) % every == 0
+
+
+def _counts_steps(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:
+    every = keeper._every_n_train_steps
+    return every >= 1 and trainer.global_step % every == 0
 
 
 def _keeper(trainer: L.Trainer) -> ModelCheckpoint | None:

@@ -81,7 +81,9 @@ def require_file(path: str | Path, key: str = OPTION) -> Path:
                 "e.g. checkpoints/last.ckpt"
             )
         if not file.is_file():
-            raise SettingError(f"{key} is '{path}', which is not a file: give a checkpoint")
+            raise SettingError(
+                f"{key} is '{path}', which is not a file: give a checkpoint, last or best"
+            )
         if file.stat().st_size == 0:
             raise SettingError(
                 f"{key} is '{path}', which is empty: give another checkpoint of the run"

@@ -78,7 +78,9 @@ def with_origin(args: list[str]) -> tuple[list[str], Origin | None]:
         )
     kept_in = class_at("checkpoint.dirpath", args)
     path = choose(word, root, *([Path(kept_in)] if kept_in else []))
-    contents = reading.read(path)
+    # A file that is loaded by running its code, as asked, is not read beforehand.
+    runs_code = str(class_at("weights_only", args)).lower() == "false"
+    contents = {} if runs_code else reading.read(path)
     folder = reading.run_folder(path, contents)
     given_root = value_of("--trainer.default_root_dir", args)
     origin = Origin(
@@ -86,7 +88,7 @@ def with_origin(args: list[str]) -> tuple[list[str], Origin | None]:
         reading.settings(contents),
         folder,
         reading.step(contents),
-        latest=word == "last" or _latest(path, contents),
+        latest=word == "last" or runs_code or _latest(path, contents),
         by_word=word in {"last", "best"},
         elsewhere=given_root is not None and not _within(folder, Path(given_root)),
     )

@@ -42,7 +42,7 @@ def test_the_traceback_is_kept(failure, status, sentence, stopped, monkeypatch):
     def fail(*_):
         raise failure
 
-    monkeypatch.setattr("lightning_ebm.module.module.likelihood_loss", fail)
+    monkeypatch.setattr("lightning_ebm.objectives.likelihood_loss", fail)
     code, said = stopped()
     assert code == status
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
