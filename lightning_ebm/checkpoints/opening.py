@@ -13,17 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 
-NETWORKS = {
-    "energy": "model.energy",
-    "flow": "model.flow",
-    "average": "model.energy_average",
-    "frozen_flow": "model.base",
-}
-"""The parts of a module whose weights it was made with, and the setting that they come from."""
 OPTION = "--ckpt_path"
 CHUNK = 2**22
 
@@ -97,29 +89,6 @@ def require_file(path: str | Path, key: str = OPTION) -> Path:
     return file
 
 
-def require_fit(contents: dict[str, Any], module: nn.Module, path: str | Path) -> None:
-    """Refuse a checkpoint whose networks have other shapes than the module's.
-
-    Args:
-        contents: an opened checkpoint.
-        module: what is to take up its weights.
-        path: where it was.
-
-    Raises:
-        SettingError: names the first network that differs.
-    """
-    saved, wanted = contents["state_dict"], module.state_dict()
-    for network in NETWORKS:
-        names = {name for name in (*saved, *wanted) if name.startswith(f"{network}.")}
-        for name in sorted(names):
-            ours, theirs = _shape(wanted.get(name)), _shape(saved.get(name))
-            if ours != theirs:
-                raise SettingError(
-                    f"{OPTION} is '{path}', whose {name} has {_words(theirs)}, while by the "
-                    f"settings it has {_words(ours)}: give {NETWORKS[network]} as it was trained"
-                )
-
-
 def _is_archive(file: Path, key: str) -> bool:
     try:
         with file.open("rb") as opened:
@@ -159,11 +128,3 @@ def _require_ours(contents: object, path: str | Path, key: str) -> None:
             f"{', '.join(list(weights)[:3]) or 'none'}: give a checkpoint that lightning fit of "
             "this library wrote"
         )
-
-
-def _shape(tensor: object) -> tuple[int, ...] | None:
-    return tuple(tensor.shape) if isinstance(tensor, Tensor) else None
-
-
-def _words(shape: tuple[int, ...] | None) -> str:
-    return "no such weight" if shape is None else f"shape {shape}"

@@ -77,7 +77,7 @@ class StopSafely(L.Callback):
         """Save the last step of all, if it is within an epoch; stop, if told to."""
         told = self._told(trainer)
         stepped, self.step = trainer.global_step != self.step, trainer.global_step
-        # Gradients that are being accumulated are in no checkpoint.
+        # Where several batches make a step, the step is what is saved.
         if not stepped:
             return
         if told:

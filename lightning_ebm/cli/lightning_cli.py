@@ -17,7 +17,8 @@ import lightning_ebm.kernels
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
 from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFiles
 from lightning_ebm.checkpoints import RunCheckpoint
-from lightning_ebm.checkpoints.opening import open_checkpoint, require_fit
+from lightning_ebm.checkpoints.opening import open_checkpoint
+from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.cli.arguments import class_at, mentioned
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.failures import RunFailure
@@ -176,7 +177,7 @@ class EBMCLI(LightningCLI):
         settings = self.config[self.subcommand]
         path = settings.get("ckpt_path")
         if path is not None and settings.get("weights_only", True):
-            require_fit(open_checkpoint(path), self.model, path)
+            require_shapes(open_checkpoint(path)["state_dict"], self.model, path=path)
 
     def before_predict(self) -> None:
         """Let the module say how many samples to draw; the data module only says what they are."""

@@ -76,7 +76,7 @@ def look_around(
         proposed, log_ratio = adjusted_proposal(problem, chain, log_size.exp().to(chain.x))
         _, probability = acceptance(proposed, log_ratio)
         chain = choose(torch.rand_like(probability) < probability, proposed, chain)
-        if 2 * step < n_steps:
+        if 2 * step < n_steps and n_steps > 1:
             log_size = log_size + GAIN * (probability.double() - ACCEPTANCE)
         elif (n_steps - 1 - step) % every == 0:
             points.append(chain.x)

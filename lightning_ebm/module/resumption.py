@@ -1,7 +1,7 @@
 """Going on from a checkpoint under settings that may be others: what differs, and what must not.
 
 Optimizers, schedulers and random streams compare their own settings. Here are those that nobody
-keeps a state of, and the shapes of networks, which cannot change.
+keeps a state of; the shapes of networks cannot change.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.module.model import EnergyBasedModel
 from lightning_ebm.module.process_state import KEY
 from lightning_ebm.resuming import differing, in_place_of, say
 
-NETWORKS = ("energy", "flow", "average", "frozen_flow")
-SETTING = {"average": "energy_average", "frozen_flow": "base"}
-"""The setting that decides of a network, where it is not called as the network."""
 SAID_ELSEWHERE = ("energy_optimizer", "flow_optimizer", "energy_scheduler", "flow_scheduler")
 OVER = ("flow_pretraining", "flow_pretraining_scheduler")
 """What is done before the first step and not again."""
@@ -76,32 +74,6 @@ class Resumption:
         """Say it, once."""
         say(self.clauses)
         self.clauses = []
-
-
-def require_shapes(saved: Mapping[str, Any], module: nn.Module, *, strict: bool) -> None:
-    """Raise `SettingError` if a network of the module has other shapes than the saved one.
-
-    Where it need not be strict, weights that only one of the two has are no matter.
-    """
-    wanted = {key: value for key, value in module.state_dict().items() if _is_network(key, value)}
-    kept = {key: value for key, value in saved.items() if _is_network(key, value)}
-    for key in [*kept, *wanted] if strict else kept.keys() & wanted.keys():
-        then, now = _shape(kept.get(key)), _shape(wanted.get(key))
-        if then != now:
-            network = key.partition(".")[0]
-            raise SettingError(
-                f"model.{SETTING.get(network, network)} gives {key} {now}, but in the checkpoint "
-                f"it has {then}: what has been trained keeps its shape, so give it as it was "
-                "trained, or begin anew without --ckpt_path"
-            )
-
-
-def _is_network(key: str, value: object) -> bool:
-    return key.startswith(tuple(f"{name}." for name in NETWORKS)) and isinstance(value, Tensor)
-
-
-def _shape(tensor: Tensor | None) -> str:
-    return "no weight" if tensor is None else f"shape {list(tensor.shape)}"
 
 
 def _settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

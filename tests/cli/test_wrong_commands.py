@@ -217,7 +217,7 @@ def test_a_checkpoint_of_other_networks(subcommand, refused, folder, checkpoint)
     (folder / "last.ckpt").write_bytes(checkpoint)
     other = "--model.energy.init_args.hidden=[16]"
     line = refused([subcommand, "--config=base.yaml", "--ckpt_path=last.ckpt", other])
-    for word in ["--ckpt_path", "last.ckpt", "model.energy", "(8,)", "(16,)"]:
+    for word in ["--ckpt_path", "last.ckpt", "model.energy", "[8, 2]", "[16, 2]"]:
         assert word in line
 
 

@@ -264,8 +264,11 @@ def test_a_step_size_of_now_is_in_force(target, resumed, said):
 @pytest.mark.parametrize(
     ("now", "sentence"),
     [
-        ({"energy": MLP([2], hidden=[8, 8])}, r"model.energy gives energy\S+ shape \[8, 2\], but"),
-        ({"energy_average": None}, r"model.energy_average gives average\S+ no weight, but"),
+        (
+            {"energy": MLP([2], hidden=[8, 8])},
+            r"model.energy gives energy\S+ shape \[8, 2\]",
+        ),
+        ({"energy_average": None}, r"model.energy_average gives average\S+ no weight"),
         ({"base_widening": 2.0}, r"model.base_widening is 2.0 .* 1.0, or begin anew"),
     ],
 )
