@@ -20,7 +20,9 @@ from lightning_ebm.registry import find
 torch.set_num_threads(1)
 folder, epochs, checkpoint = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 stop, loader = int(sys.argv[5]), sys.argv[6]
-L.seed_everything(3 if checkpoint == "none" else 4)
+L.seed_everything(3)
+if checkpoint != "none":
+    torch.manual_seed(4)
 module = EBMLightningModule(
     energy=MLP([2], hidden=[16]), flow=RealNVP([2], n_layers=2, hidden=8),
     sampler=find(sys.argv[4])(), flow_pretraining=2, flow_updates=2,

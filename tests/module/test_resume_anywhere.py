@@ -138,7 +138,7 @@ def fit(small_module, small_trainer):
         )
         trainer = small_trainer(callbacks=[*callbacks, Draws()], **settings)
         if path is not None:
-            L.seed_everything(99, verbose=False)
+            torch.manual_seed(99)
         trainer.fit(module, loader, plain(shuffle=False), ckpt_path=path)
         return module, trainer
 
