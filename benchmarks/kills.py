@@ -44,6 +44,9 @@ pictures: {every_n_steps: 100000}
 STEPS_PER_EPOCH = 20
 """Of one process."""
 
+SAVED_EVERY = 7
+"""Steps, so that most checkpoints lie within an epoch, of one process and of two."""
+
 COMPARED = ("state_dict", "optimizer_states", "lr_schedulers", "lightning_ebm", "global_step")
 UNFINISHED = ".lightning_ebm-*"
 UNLIMITED = 600.0
@@ -74,7 +77,7 @@ class Runs:
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
         steps = STEPS_PER_EPOCH // processes
-        settings = SETTINGS | {"checkpoint": {"every_n_train_steps": steps}}
+        settings = SETTINGS | {"checkpoint": {"every_n_train_steps": SAVED_EVERY}}
         settings["model"] = settings["model"] | {"sampler": sampler}
         settings["trainer"] = settings["trainer"] | {"max_steps": epochs * steps}
         if processes > 1:
@@ -111,8 +114,12 @@ class Runs:
 
     def wait_for_training(self, name: str, process: multiprocessing.Process) -> None:
         """Wait until a run has a folder."""
-        while process.is_alive() and not any((self.root / name).glob("*/*/config.yaml")):
+        while process.is_alive() and not self.is_training(name):
             time.sleep(0.001)
+
+    def is_training(self, name: str) -> bool:
+        """Whether a run has a folder; whether it may have one is tried out beforehand."""
+        return (self.root / name / "lightning_logs/version_0/config.yaml").is_file()
 
     def kill(self, name: str, dice: random.Random, *, while_saving: bool) -> Kill:
         """Kill a run, see what it left, and let it go on to its end."""
