@@ -9,7 +9,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 
 from lightning_ebm.errors import DivergenceError, NotFiniteError
-from lightning_ebm.module.model import EnergyBasedModel
+from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.recovery import SLOWER, Recovery
 from lightning_ebm.optimizers import JointOptimizer
 from lightning_ebm.random_state import seed_process
@@ -17,7 +17,7 @@ from lightning_ebm.random_state import seed_process
 NAME = "before_divergence.ckpt"
 
 
-def recover(module: EnergyBasedModel, joint: JointOptimizer, failure: NotFiniteError) -> None:
+def recover(module: EvaluatedByLightning, joint: JointOptimizer, failure: NotFiniteError) -> None:
     """Go back to a good state, and on from there or no further, as the module is set.
 
     All processes come here at the same step, since gradients are averaged over them.
@@ -39,7 +39,7 @@ def recover(module: EnergyBasedModel, joint: JointOptimizer, failure: NotFiniteE
             f"training diverged at step {step}: not finite: {what}{_often(recovery)}; "
             f"{_saved(trainer, state.step)}"
         ) from failure
-    schedulers = [config.scheduler for config in trainer.lr_scheduler_configs]
+    schedulers = module.learners.scheduler.schedulers.values()
     state = recovery.go_back(module.changing, joint, schedulers)
     seed_process(torch.initial_seed() + recovery.count, module.global_rank)
     rank_zero_warn(
@@ -52,7 +52,8 @@ def recover(module: EnergyBasedModel, joint: JointOptimizer, failure: NotFiniteE
 
 
 def _often(recovery: Recovery) -> str:
-    return f", {recovery.count} rollbacks on" if recovery.count else ""
+    times = f"{recovery.count} rollback" + "s" * (recovery.count > 1)
+    return f", after {times}" if recovery.count else ""
 
 
 def _saved(trainer: L.Trainer, good: int) -> str:

@@ -133,8 +133,8 @@ class TrainedByLightning(EvaluatedByLightning):
         loss = self.objective(self.density().energies, x, draw.x)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss.value if flow_loss is None else loss.value + flow_loss
-        if not total.isfinite():
-            # Gradients that are not finite reach all processes, which then act alike.
+        finite = bool(total.isfinite())
+        if not finite:
             self.recovery.blame(
                 {
                     "the batch of data": x,
@@ -143,12 +143,13 @@ class TrainedByLightning(EvaluatedByLightning):
                     "loss of the flow": flow_loss,
                 }
             )
-            return total * torch.nan
         if self._logs_this_step():
             tilts_flow = self.base_flow is not None
             figures = training_figures(loss, flow_loss, draw, self.temperature, tilts_flow)
+            # All processes log or none does, whose loss is finite or not.
             self.log_dict(figures, sync_dist=True)
-        return total
+        # Gradients that are not finite reach all processes, which then act alike.
+        return total if finite else total * torch.nan
 
     def on_after_backward(self) -> None:
         """A batch has drawn what it draws, and its gradients wait for their step."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,7 @@ class Recovery:
         """
         state = self._kept[0]
         self._kept = deque([state], maxlen=2)
+        self.blamed = []
         rates = [group["lr"] for group in joint.param_groups]
         for name, network in networks.items():
             network.load_state_dict(copy.deepcopy(state.networks[name]))
@@ -92,7 +94,7 @@ class Recovery:
         return state
 
     def go_back(
-        self, networks: dict[str, nn.Module], joint: JointOptimizer, schedulers: list[Any]
+        self, networks: dict[str, nn.Module], joint: JointOptimizer, schedulers: Iterable[Any]
     ) -> State:
         """Put a state back and halve the learning rates, now and in schedulers, for good."""
         state = self.put_back(networks, joint)

@@ -89,13 +89,23 @@ def test_the_state_saved_resumes_to_the_end(small_module, small_data, tmp_path: 
     assert all(p.isfinite().all() for p in module.parameters())
 
 
-def test_rollback_goes_on_slower_and_says_so(small_module, small_data, tmp_path: Path) -> None:
+SCHEDULERS = {
+    "by factors": lambda o: torch.optim.lr_scheduler.StepLR(o, 1000),
+    # Computes every rate anew from the one that it began with.
+    "in closed form": lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda _: 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", SCHEDULERS)
+def test_rollback_goes_on_slower_and_says_so(
+    kind: str, small_module, small_data, tmp_path: Path
+) -> None:
     module = small_module(
         "mala",
         energy=NaNGradients(60),
         on_divergence="rollback",
         energy_optimizer=lambda p: torch.optim.Adam(p, lr=1e-2),
-        energy_scheduler=lambda o: torch.optim.lr_scheduler.StepLR(o, 1000),
+        energy_scheduler=SCHEDULERS[kind],
     )
     with pytest.warns(UserWarning, match=r"step 59 was not finite .* of step 25, with 0.5 times"):
         fit(module, small_data(), tmp_path, max_steps=70)
@@ -114,7 +124,7 @@ def test_a_run_goes_back_at_most_so_often(small_module, small_data, tmp_path: Pa
             return super().forward(x)
 
     module = small_module("mala", energy=Always(1), on_divergence="rollback", most_rollbacks=3)
-    with pytest.raises(DivergenceError, match="3 rollbacks on"):
+    with pytest.raises(DivergenceError, match="after 3 rollbacks"):
         fit(module, small_data(), tmp_path, max_steps=20)
     assert module.recovery.count == 3
 
@@ -126,6 +136,21 @@ def test_pretraining_that_diverges_ends_the_run(small_module, small_data, tmp_pa
     with pytest.raises(DivergenceError, match=r"pre-training of the flow diverged at step \d+"):
         fit(module, small_data(), tmp_path, max_steps=5)
     assert list(tmp_path.rglob("*.ckpt")) == []
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_loss_that_is_not_finite_is_blamed_once(
+    small_module, small_data, tmp_path: Path
+) -> None:
+    class Infinite(NaNGradients):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            values = super().forward(x)
+            return values * (math.inf if self.steps == 5 and self.training else 1.0)
+
+    module = small_module("mala", energy=Infinite(9), on_divergence="rollback", most_rollbacks=1)
+    with pytest.raises(DivergenceError) as said:
+        fit(module, small_data(), tmp_path, max_steps=20)
+    assert "not finite: gradients of the energy, after 1 rollback;" in str(said.value)
 
 
 def test_a_square_that_overflows_is_not_finite() -> None:
