@@ -27,6 +27,9 @@ import torch
 import yaml
 from torch.utils._pytree import tree_flatten
 
+from lightning_ebm.checkpoints.opening import open_checkpoint
+from lightning_ebm.errors import SettingError
+
 SETTINGS = yaml.safe_load("""
 seed_everything: 0
 trainer:
@@ -118,7 +121,7 @@ class Runs:
             time.sleep(0.001)
 
     def is_training(self, name: str) -> bool:
-        """Whether a run has a folder; whether it may have one is tried out beforehand."""
+        """Whether a run has its settings in its folder, which comes and goes once before that."""
         return (self.root / name / "lightning_logs/version_0/config.yaml").is_file()
 
     def kill(self, name: str, dice: random.Random, *, while_saving: bool) -> Kill:
@@ -199,10 +202,10 @@ def checkpoints(root: Path) -> dict[str, Path]:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint can be read."""
+    """Whether a checkpoint can be read, every bit of it."""
     try:
-        torch.load(path, weights_only=True)
-    except Exception:
+        open_checkpoint(path)
+    except SettingError:
         return False
     return True
 

@@ -59,7 +59,8 @@ class FlowTemperingSampler(Sampler):
             steps are shorter.
         all_rungs: whether training learns from states of all rungs, as often as each weighs in the
             model, not from those at β = 1 alone: those of the hot rungs are newer, and more of
-            them are independent. Evaluation draws at β = 1.
+            them are independent. Weights are normalised by their own sum, so that their bias is
+            of order 1 over the states. Evaluation draws at β = 1.
         adaptive: whether the flow learns from the draws; if not it stays as it was fitted to data.
         data_share: share of data in what the flow learns from; by default .2 if it learns.
         max_age: draws after which a state at β = 1 is to have been renewed, on average: more

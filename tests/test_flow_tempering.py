@@ -35,6 +35,17 @@ def test_draws_are_the_targets(latent):
     check_draws(draw.x, correlated_gaussian())
 
 
+@pytest.mark.parametrize("all_rungs", [True, False])
+def test_what_training_is_given_is_the_targets_too(all_rungs):
+    problem = problem_with_flow()
+    sampler = FlowTemperingSampler(8, 4, all_rungs=all_rungs, local=MALA(0.1)).train()
+    torch.manual_seed(4)
+    for _ in range(5):
+        draw = sampler(problem, 6000)
+    # Of states that are drawn more than once few are in a small part twice.
+    check_draws(draw.x[torch.randperm(6000)[:1500]], correlated_gaussian())
+
+
 @pytest.mark.parametrize("base", ["flow", "other", "none"])
 def test_every_base_gives_the_same_law(base):
     """A tilt of the flow, of another distribution, and a density that tilts nothing."""
