@@ -113,6 +113,10 @@ class Classes(Experiment):
                 "model.flow_pretraining": 20,
                 "model.evaluation_draws": 4,
                 "model.log_z_draws": 1000,
+                "model.n_samples": 32,
+                "model.annealing_steps": 5,
+                "model.search_steps": 10,
+                "model.ladder_rounds": 8,
             }
         name = f"{digits.replace(' ', '_')}/{sampler}/seed_{seed}"
         labels = {"digits": digits, "sampler": sampler, "seed": seed}
