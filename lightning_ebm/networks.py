@@ -89,7 +89,7 @@ def check_energy(energy: nn.Module, x: Tensor) -> None:
     It maps `(n, *event)` to one number per point alone, has a gradient in the points, and
     parameters to learn.
     """
-    require_event_shape("model.energy", energy, x)
+    require_event_shape("model.energy", bare(energy), x)
     with torch.no_grad(), frozen(energy):
         together = tried("model.energy", energy, x[:4])
         if together.shape not in {(len(x[:4]),), (len(x[:4]), 1)}:

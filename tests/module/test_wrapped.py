@@ -51,6 +51,20 @@ def test_a_wrapped_energy_is_standardised_and_saved_as_a_bare_one(
     assert resumed.trainer.global_step == 10
 
 
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_a_wrapper_hides_no_wrong_shape(
+    wrapper: str, small_module, small_data, small_trainer
+) -> None:
+    # Points of shape (2,) would be broadcast in silence.
+    class Broadcasting(MLP):
+        def energy(self, x: torch.Tensor) -> torch.Tensor:
+            return x.square().flatten(1).sum(1) * self.layers[1].weight.sum()
+
+    module = small_module("mala", energy=WRAPPERS[wrapper](Broadcasting([1, 2])))
+    with pytest.raises(SettingError, match=r"model\.energy\.event_shape is \[1, 2\], but data"):
+        small_trainer().fit(module, datamodule=small_data())
+
+
 def reloaded(module: EBMLightningModule, tmp_path: Path) -> EBMLightningModule:
     torch.save(module, tmp_path / "whole.pt")
     return torch.load(tmp_path / "whole.pt", weights_only=False)
