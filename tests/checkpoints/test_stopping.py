@@ -146,6 +146,18 @@ def test_the_last_step_has_a_checkpoint(keeper, end, keeps, small_module, small_
         assert trainer.checkpoint_callback.best_model_path
 
 
+@pytest.mark.parametrize("last", [14, 21])
+def test_a_last_step_that_was_due_has_its_own_file_too(
+    last, keeps, small_module, small_data, tmp_path
+):
+    keeper = {"every_n_train_steps": 7, "save_top_k": -1, "save_last": True}
+    trainer = keeps(keeper=keeper, max_steps=last)
+    trainer.fit(small_module("mala"), datamodule=small_data())
+    steps = {step_of(path) for path in (tmp_path / "kept").glob("epoch=*.ckpt")}
+    assert steps == set(range(7, last + 1, 7))
+    assert step_of(tmp_path / "kept" / "last.ckpt") == last
+
+
 def test_who_keeps_no_checkpoints_is_left_alone(small_module, small_data, small_trainer, tmp_path):
     trainer = small_trainer(callbacks=[Sends(signal.SIGINT, at_step=3)])
     with pytest.raises(SystemExit, match="1"):
