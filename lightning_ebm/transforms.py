@@ -198,7 +198,7 @@ class GaussianNoise:
 
     def __init__(self, scale: float) -> None:
         if not 0 <= scale < math.inf:
-            raise SettingError(f"scale: {scale} is no standard deviation; give 0 or more")
+            raise SettingError(f"noise: {scale} is no standard deviation; give 0 or more")
         self.scale = scale
 
     def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:

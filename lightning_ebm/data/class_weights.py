@@ -13,9 +13,10 @@ from lightning_ebm.errors import SettingError
 
 def choose(
     labels: Tensor,
-    classes: list[int] | None,
+    classes: Sequence[int | str] | None,
     weights: list[float] | None,
     generator: Generator,
+    names: list[str] | None = None,
 ) -> dict[int, Tensor]:
     """The items to keep of each class, in random order.
 
@@ -27,26 +28,49 @@ def choose(
         classes: the classes to keep; all of them when left out.
         weights: relative weight of each class kept; as they come when left out.
         generator: what decides which items of a class are kept.
+        names: name of each class by its number, where `classes` are names.
 
     Raises:
         SettingError: if a class has no items or is named twice, weights and classes differ in
             number, or a weight is not positive.
     """
-    if classes is None:
-        classes = labels.unique().tolist()
-    if not classes or len(set(classes)) != len(classes):
+    present = labels.unique().tolist()
+    known = {number if names is None else names[number]: number for number in present}
+    # A name made of digits is a number in YAML.
+    asked = list(known) if classes is None else [c if names is None else str(c) for c in classes]
+    if not asked or len(set(asked)) != len(asked):
         raise SettingError(f"classes: {classes} is not a list of different classes; make it one")
-    members = {label: (labels == label).nonzero().flatten() for label in classes}
-    for label, items in members.items():
-        if not len(items):
-            present = labels.unique().tolist()
-            raise SettingError(f"classes: {label} has no items; choose from {present}")
+    for name in asked:
+        if name not in known:
+            raise SettingError(f"classes: {name} has no items; choose from {list(known)}")
+    members = {known[name]: (labels == known[name]).nonzero().flatten() for name in asked}
     available = [len(items) for items in members.values()]
     kept = available if weights is None else most_in_proportion(available, weights)
     return {
         label: items[torch.randperm(len(items), generator=generator)[:count]]
         for (label, items), count in zip(members.items(), kept, strict=True)
     }
+
+
+def split_off(
+    members: dict[int, Tensor], sizes: Sequence[int]
+) -> tuple[list[Tensor], dict[int, Tensor]]:
+    """Take sets of these sizes out of the items of each class, in the classes' proportions.
+
+    Args:
+        members: the items of each class, in random order.
+        sizes: number of items in each set to take.
+
+    Returns:
+        The items of each set, in order, and those that remain of each class.
+    """
+    taken = []
+    for size in sizes:
+        shares = share_out(size, [len(items) for items in members.values()])
+        parts = list(zip(members.items(), shares, strict=True))
+        taken.append(torch.cat([items[:share] for (_, items), share in parts]).sort().values)
+        members = {label: items[share:] for (label, items), share in parts}
+    return taken, members
 
 
 def most_in_proportion(available: Sequence[int], weights: Sequence[float]) -> list[int]:

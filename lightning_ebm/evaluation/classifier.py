@@ -1,4 +1,4 @@
-"""A small classifier, fitted in seconds, that tells which class an image belongs to."""
+"""A small classifier, fitted in seconds, that tells which class an item belongs to."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from lightning_ebm.random_state import isolated
 def fit_classifier(
     x: Tensor, labels: Tensor, n_classes: int, n_steps: int = 400, batch_size: int = 64
 ) -> nn.Module:
-    """Fit a convolutional network to labelled images, by Adam on cross-entropy.
+    """Fit a network to labelled items, convolutional to images, by Adam on cross-entropy.
 
     It always comes out the same, whatever was drawn before, and leaves the random state alone.
 
     Args:
-        x: images `(n, channels, h, w)`.
+        x: images `(n, channels, h, w)`, or points of another shape.
         labels: `(n,)`, from 0 to K - 1.
         n_classes: K.
         n_steps: optimizer steps.
-        batch_size: images per step.
+        batch_size: items per step.
 
     Returns:
-        A network in eval mode that maps images to logits `(n, K)`.
+        A network in eval mode that maps items to logits `(n, K)`.
     """
     with isolated(), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(0)
@@ -41,11 +41,16 @@ def fit_classifier(
 
 @torch.no_grad()
 def accuracy(classifier: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Share of images that the classifier gets right."""
+    """Share of items that the classifier gets right."""
     return (classifier(x).argmax(1) == labels).float().mean()
 
 
 def _network(shape: torch.Size, n_classes: int) -> nn.Module:
+    if len(shape) != 3:
+        # Points are in anybody's units, which the first layer takes out.
+        first = nn.BatchNorm1d(shape.numel(), affine=False, momentum=None)
+        hidden = [nn.Linear(shape.numel(), 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU()]
+        return nn.Sequential(nn.Flatten(), first, *hidden, nn.Linear(64, n_classes))
     layers: list[nn.Module] = []
     channels, side = shape[0], min(shape[1:])
     for width in (16, 32):

@@ -42,8 +42,15 @@ class LabelledData(Protocol):
     def labelled_points(self, n: int) -> tuple[Tensor, Tensor]:
         """Training points `(n, *event)` and their places in `kept_classes`, the same each time."""
 
+
+class StoredData(Protocol):
+    """What evaluation needs of a data module that tells what it did to the stored values."""
+
     def bits_per_dimension(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
         """Bits per value of points `(n, *event)` with these -log p; None where undefined."""
+
+    def nll_in_data_units(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
+        """-log p of the values as stored; None where undefined, or where it is the same."""
 
 
 @dataclass
@@ -60,6 +67,7 @@ class Evidence:
         flow: the companion flow, if it has learned anything.
         density: the density that the data came from, if it is known.
         labelled: the data module, if its points have classes.
+        stored: the data module, if it tells what it did to the stored values.
         during_fit: whether training is waiting.
         resolution: cells per side of quadrature in the plane.
         n_weighted: draws of the flow that are weighted.
@@ -88,6 +96,7 @@ class Evidence:
     flow: Flow | None = None
     density: KnownDensity | None = None
     labelled: LabelledData | None = None
+    stored: StoredData | None = None
     during_fit: bool = False
     resolution: int = 400
     n_weighted: int = 10_000

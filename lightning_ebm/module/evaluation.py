@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_ebm import processes
 from lightning_ebm.evaluation.assessment import assess
-from lightning_ebm.evaluation.evidence import Evidence, LabelledData
+from lightning_ebm.evaluation.evidence import Evidence, LabelledData, StoredData
 from lightning_ebm.evaluation.fresh_chains import (
     FreshChains,
     climbed_by,
@@ -42,6 +42,7 @@ class Subject:
         flow: a flow that has learned, if there is one.
         density: the density that the data came from, if it is known.
         labelled: the data module, if its points have classes.
+        stored: the data module, if it tells what it did to the stored values.
         latest: while training waits, its latest draw, which stands for fresh ones.
         rank: of this process.
     """
@@ -51,6 +52,7 @@ class Subject:
     flow: Flow | None = None
     density: KnownDensity | None = None
     labelled: LabelledData | None = None
+    stored: StoredData | None = None
     latest: Draw | None = None
     rank: int = 0
 
@@ -176,6 +178,7 @@ class Evaluation:
             flow=subject.flow,
             density=subject.density,
             labelled=subject.labelled,
+            stored=subject.stored,
             during_fit=waits,
             resolution=RESOLUTION_WAITING if waits else RESOLUTION,
             n_weighted=max(1, self.log_z_draws // less),

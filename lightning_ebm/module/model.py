@@ -13,7 +13,7 @@ from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.batches import points_of
 from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.errors import SettingError
-from lightning_ebm.evaluation.evidence import LabelledData
+from lightning_ebm.evaluation.evidence import LabelledData, StoredData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
 from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.flows import Flow
@@ -168,6 +168,7 @@ class EnergyBasedModel(L.LightningModule):
             flow=problem.flow if learned else self.base_flow,
             density=self.known_density,
             labelled=self._labelled_data,
+            stored=self._stored_data,
             latest=latest,
             rank=self.global_rank,
         )
@@ -190,7 +191,14 @@ class EnergyBasedModel(L.LightningModule):
     @property
     def _labelled_data(self) -> LabelledData | None:
         module = self._data_module
-        return module if hasattr(module, "labelled_points") else None
+        classes = getattr(module, "kept_classes", ()) if hasattr(module, "labelled_points") else ()
+        return module if len(classes) > 0 else None
+
+    @property
+    def _stored_data(self) -> StoredData | None:
+        module = self._data_module
+        told = ("bits_per_dimension", "nll_in_data_units")
+        return module if all(hasattr(module, name) for name in told) else None
 
     @property
     def _data_module(self) -> L.LightningDataModule | None:

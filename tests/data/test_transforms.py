@@ -96,7 +96,7 @@ def test_gaussian_noise_has_its_scale_and_its_generator():
         (lambda: Scale(1.0, 1.0), "high: 1.0 is not above low"),
         (lambda: Logit(margin=0.5), "margin: 0.5 is out of range"),
         (lambda: Dequantise(levels=257), "levels: 257 is out of range"),
-        (lambda: GaussianNoise(-0.1), "scale: -0.1 is no standard deviation"),
+        (lambda: GaussianNoise(-0.1), "noise: -0.1 is no standard deviation"),
     ],
 )
 def test_bad_settings_are_named(build, message):

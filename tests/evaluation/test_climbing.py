@@ -51,9 +51,6 @@ class Labelled:
         x = self.known.sample(n)[0]
         return x, (x[:, 0] < 0).long()
 
-    def bits_per_dimension(self, negative, x):
-        return None
-
 
 def evidence(hardness: tuple[float, ...] = (), **settings) -> Evidence:
     problem, known = hard(*hardness)

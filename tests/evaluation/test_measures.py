@@ -161,7 +161,7 @@ def test_labelled_points_are_the_same_each_time_and_labels_are_places(digits):
     again, _ = digits.labelled_points(50)
     assert torch.equal(x, again)
     assert x.shape == (50, 1, 8, 8)
-    raw = digits._train.images
+    raw = digits._train.items
     everyone, places = digits.labelled_points(10**6)
     assert len(everyone) == len(raw.labels)
     assert (places == 1).float().mean() == pytest.approx((raw.labels == 1).float().mean().item())
@@ -236,6 +236,7 @@ def test_bits_per_dimension_of_the_uniform_density(digits):
     bits = digits.bits_per_dimension(negative, x)
     assert bits.tolist() == pytest.approx([math.log2(17)] * 5)
     noisy = Digits(noise=0.1)
+    noisy.setup()
     assert noisy.bits_per_dimension(negative, x) is None
 
 
@@ -252,7 +253,7 @@ def test_likelihood_of_images_gives_bits(digits):
 
     flow = Unit()
     problem = Problem(lambda x: flow.log_prob(x) + 1.5, (1, 8, 8), reference=flow)
-    seen = Evidence(problem, x, [flow.sample(200)[0]], flow=flow, labelled=digits)
+    seen = Evidence(problem, x, [flow.sample(200)[0]], flow=flow, stored=digits)
     figures = Likelihood()(seen)
     assert figures["model/log_z"] == pytest.approx(1.5, abs=1e-4)
     assert figures["test/nll"] == pytest.approx(-flow.log_prob(x).mean().item(), abs=1e-3)

@@ -185,8 +185,13 @@ def _likelihood(evidence: Evidence, sandwich: Sandwich) -> Figures:
         "test/nll_lower": negative.mean() + low,
         "test/nll_upper": negative.mean() + high,
     }
-    if evidence.labelled is not None:
-        bits = evidence.labelled.bits_per_dimension(negative + sandwich.log_z, evidence.data)
-        if bits is not None:
-            figures["test/bits_per_dimension"] = bits.mean()
+    if evidence.stored is not None:
+        told = {
+            "test/bits_per_dimension": evidence.stored.bits_per_dimension,
+            "test/nll_in_data_units": evidence.stored.nll_in_data_units,
+        }
+        for name, of in told.items():
+            value = of(negative + sandwich.log_z, evidence.data)
+            if value is not None:
+                figures[name] = value.mean()
     return figures

@@ -1,0 +1,226 @@
+"""The data module of a user's own items: three sources or shares of one, scaling, labels."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lightning_ebm.data.scaling import fitted, require_scaling
+from lightning_ebm.data.source import Contents, Source
+from lightning_ebm.data.stored import Stored, StoredData
+from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import require_count, require_shape
+from lightning_ebm.transforms import Transform
+
+
+class Sources(NamedTuple):
+    """Where the three sets come from; None for one that is a share of the first."""
+
+    train: Source
+    validation: Source | None
+    test: Source | None
+
+
+class OwnData(StoredData):
+    """Items of anybody's, in one source that is split by shares, or in one for each set.
+
+    To implement one: write `load`.
+
+    Args:
+        sources: where the sets come from.
+        shares: shares of all items that validation and test get where they have no source.
+        scaling: `none`, `standardise`, `range` or `logit`, fitted to the training set.
+        levels: number of values that a coordinate can take, if they are integers from 0; they are
+            then dequantised. None for any numbers.
+        event_shape: shape that an item is brought into, or None for that which it has.
+
+    The other arguments are those of `StoredData`.
+
+    Raises:
+        SettingError: if a setting is out of its range.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        shares: tuple[float, float],
+        scaling: str,
+        levels: int | None,
+        event_shape: list[int] | None,
+        noise: float,
+        batch_size: int,
+        classes: list[int | str] | None,
+        class_weights: list[float] | None,
+        seed: int,
+    ) -> None:
+        super().__init__(batch_size, classes, class_weights, noise, seed)
+        require_count("levels", levels, least=2, most=256, null="any numbers")
+        for key, share in zip(("validation_share", "test_share"), shares, strict=True):
+            if not 0 <= share < 1:
+                raise SettingError(
+                    f"{key} is {share}: give a share of all items, from 0 to below 1"
+                )
+        if event_shape is not None:
+            require_shape("event_shape", event_shape)
+        self.sources = sources
+        self.shares = shares
+        self.scaling = require_scaling(scaling)
+        self.levels = levels
+        self.own_shape = event_shape
+
+    @abstractmethod
+    def load(self, source: Source) -> Contents:
+        """Read a source."""
+
+    def parts(self) -> tuple[Stored, Stored | None, Stored | None]:
+        """Read the sources, as numbers of one shape."""
+        read = [None if source is None else self.load(source) for source in self.sources]
+        self.class_names = _class_names(read[0].labels)
+        parts = [
+            None if source is None else self._stored(source, contents)
+            for source, contents in zip(self.sources, read, strict=True)
+        ]
+        for source, part in zip(self.sources, parts, strict=True):
+            if part is not None and part.values.shape[1:] != parts[0].values.shape[1:]:
+                raise SettingError(
+                    f"{source}, with items of shape {list(part.values.shape[1:])}, but those of "
+                    f"{self.sources.train.value} have {list(parts[0].values.shape[1:])}: give "
+                    "items of one shape"
+                )
+        return tuple(parts)
+
+    def sizes(self, total: int) -> tuple[int, int]:
+        """Numbers of items that are the shares of all.
+
+        Raises:
+            SettingError: if a share comes to no item, or nothing is left.
+        """
+        counts = []
+        own = zip(("validation_share", "test_share"), self.shares, self.sources[1:], strict=True)
+        for key, share, source in own:
+            count = 0 if source is not None else round(share * total)
+            if source is None and share > 0 and count == 0:
+                raise SettingError(
+                    f"{key} is {share}, and of {total} items that is none: give more, or 0"
+                )
+            counts.append(count)
+        if sum(counts) >= total:
+            raise SettingError(
+                f"validation_share and test_share are {self.shares[0]} and {self.shares[1]}, "
+                f"which leaves nothing of {total} items to train on: lower them"
+            )
+        return counts[0], counts[1]
+
+    def transform_for(self, values: Tensor) -> Transform:
+        """The scaling as it fits the training items."""
+        x = values if self.levels is None else values.double() / self.levels
+        return fitted(self.scaling, x, self.levels)
+
+    def test_dataloader(self) -> DataLoader:
+        """Test batches, in order.
+
+        Raises:
+            SettingError: if there are no test items.
+        """
+        if not len(self._test):
+            raise SettingError("test_share is 0, and there is no other test set: give either")
+        return super().test_dataloader()
+
+    def _stored(self, source: Source, contents: Contents) -> Stored:
+        values = self._levels(source, self._finite(source, self._shaped(source, contents.values)))
+        if contents.labels is None:
+            return Stored(values)
+        labels = numpy.asarray(contents.labels)
+        if labels.shape != (len(values),):
+            raise SettingError(
+                f"labels of {source.value} have shape {list(labels.shape)} for {len(values)} "
+                "items: give one for each"
+            )
+        if self.class_names is not None:
+            return Stored(values, self._numbers(source, labels))
+        if labels.dtype.kind not in "biu":
+            raise SettingError(
+                f"labels of {source.value} are of type {labels.dtype}: give whole numbers or words"
+            )
+        return Stored(values, torch.from_numpy(labels.astype(numpy.int64)))
+
+    def _shaped(self, source: Source, values: numpy.ndarray) -> numpy.ndarray:
+        if values.dtype.kind not in "biuf":
+            raise SettingError(f"{source}, with values of type {values.dtype}: give real numbers")
+        if len(values.shape) and not len(values):
+            raise SettingError(f"{source}, which has no items: give some")
+        if self.own_shape is not None:
+            if values.size != len(values) * math.prod(self.own_shape):
+                raise SettingError(
+                    f"event_shape is {list(self.own_shape)}, but {source.value} has values of "
+                    f"shape {list(values.shape)}: the numbers of one item must agree"
+                )
+            return values.reshape(len(values), *self.own_shape)
+        if values.ndim < 2:
+            raise SettingError(
+                f"{source}, with values of shape {list(values.shape)}, but items have an axis at "
+                "least besides that which counts them: reshape it, or give event_shape, e.g. [1]"
+            )
+        return values
+
+    def _finite(self, source: Source, values: numpy.ndarray) -> numpy.ndarray:
+        # As models see them: what float32 has no room for is infinite.
+        with numpy.errstate(over="ignore"):
+            sound = numpy.isfinite(values.astype(numpy.float32)).reshape(len(values), -1).all(1)
+        if not sound.all():
+            first = int((~sound).argmax())
+            raise SettingError(
+                f"{source}, with NaN or infinite values in {int((~sound).sum())} of {len(values)} "
+                f"items, first in item {first}: take them out, or mend them"
+            )
+        return values
+
+    def _levels(self, source: Source, values: numpy.ndarray) -> Tensor:
+        if self.levels is None:
+            return torch.from_numpy(values.astype(numpy.float64))
+        outside = (values < 0) | (values >= self.levels) | (values != numpy.floor(values))
+        if outside.any():
+            raise SettingError(
+                f"levels is {self.levels}, but {source.value} has {values[outside][0]}: give the "
+                f"number of values that there are, 0 to levels - 1, or leave it out"
+            )
+        return torch.from_numpy(values.astype(numpy.uint8))
+
+    def _numbers(self, source: Source, labels: numpy.ndarray) -> Tensor:
+        known = {name: number for number, name in enumerate(self.class_names)}
+        words = [str(label) for label in labels.tolist()]
+        for word in words:
+            if word not in known:
+                raise SettingError(
+                    f"labels of {source.value} have '{word}', which training items have not: they "
+                    f"have {', '.join(known)}"
+                )
+        return torch.tensor([known[word] for word in words])
+
+
+def require_labels(
+    labels: object, classes: list[int | str] | None, weights: list[float] | None
+) -> None:
+    """Refuse a choice of classes where no labels are named.
+
+    Raises:
+        SettingError: if there is one.
+    """
+    for key, value in (("classes", classes), ("class_weights", weights)):
+        if value is not None and labels is None:
+            raise SettingError(
+                f"{key} is {value}, but labels is null: say where the class of each item is"
+            )
+
+
+def _class_names(labels: numpy.ndarray | None) -> list[str] | None:
+    """Names by number, where labels are words."""
+    if labels is None or labels.dtype.kind not in "USTO":
+        return None
+    return sorted({str(label) for label in labels.tolist()})
