@@ -108,7 +108,7 @@ def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:
     """
     if not optimizer.defaults.get("weight_decay") or len(optimizer.param_groups) > 1:
         return optimizer
-    base = {id(p) for part in flow.base.bases for p in part.parameters()}
+    base = {id(p) for p in flow.base.parameters()}
     group = optimizer.param_groups[0]
     spared = [p for p in group["params"] if id(p) in base or p.dim() < 2]
     kept = {id(p) for p in group["params"]} - {id(p) for p in spared}

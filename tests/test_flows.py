@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from math import prod
 
 import normflows as nf
@@ -24,6 +25,12 @@ def plain() -> Flow:
     return Flow(nf.NormalizingFlow(nf.distributions.DiagGaussian(3), layers))
 
 
+def of_zuko(name: str, features: int, event_shape: list[int] | None = None, **settings) -> Flow:
+    """Wrap a flow of zuko, if it is installed."""
+    flows = pytest.importorskip("zuko").flows
+    return Flow(getattr(flows, name)(features, hidden_features=[8], **settings), event_shape)
+
+
 FLOWS = {
     "RealNVP in 2-D": lambda: RealNVP([2], n_layers=4, hidden=8),
     "RealNVP in 5-D": lambda: RealNVP([5], n_layers=4, hidden=8),
@@ -34,6 +41,9 @@ FLOWS = {
     "Glow": lambda: Glow([1, 8, 8], n_levels=2, n_blocks=2, hidden=8),
     "Glow in colour": lambda: Glow([3, 4, 4], n_levels=1, n_blocks=2, hidden=8),
     "plain": plain,
+    "zuko NSF": lambda: of_zuko("NSF", 2, transforms=2),
+    "zuko NICE": lambda: of_zuko("NICE", 5, transforms=3),
+    "zuko MAF of images": lambda: of_zuko("MAF", 6, [1, 2, 3], transforms=2),
 }
 
 
@@ -106,7 +116,7 @@ def test_draws_come_with_their_log_densities(name):
     assert torch.allclose(log_base, flow.base.log_prob(z), atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["RealNVP in 2-D", "NeuralSpline in 2-D"])
+@pytest.mark.parametrize("name", ["RealNVP in 2-D", "NeuralSpline in 2-D", "zuko NSF"])
 def test_densities_in_2d_integrate_to_one(name):
     flow = randomised(name)
     with torch.no_grad():
@@ -162,8 +172,9 @@ def test_initialising_standardises(name):
     flow.initialise(data)
     assert torch.allclose(flow.location, data.mean(0))
     assert flow.scale.item() == pytest.approx((data - data.mean(0)).square().mean().sqrt().item())
-    if name == "plain" or name.startswith("NeuralSpline"):
-        # normflows draws the first splines of the coordinates that a coupling passes on at random.
+    if name == "plain" or name.startswith(("NeuralSpline", "zuko")):
+        # normflows draws the first splines of the coordinates that a coupling passes on at random,
+        # and zuko draws all first layers so.
         return
     z, _ = flow.inverse(data)
     # Without training these flows are near linear: what they see has unit scale.
@@ -203,10 +214,9 @@ def test_scales_of_couplings_cannot_run_away(name):
         assert scales.abs().max() > 1.9
 
 
-def test_a_copy_is_on_its_own():
-    import copy
-
-    flow = randomised("RealNVP in 2-D")
+@pytest.mark.parametrize("name", ["RealNVP in 2-D", "Glow", "zuko NSF"])
+def test_a_copy_is_on_its_own(name):
+    flow = randomised(name)
     other = copy.deepcopy(flow)
     x = data_for(flow, 5)
     expected = flow.log_prob(x)
@@ -214,13 +224,24 @@ def test_a_copy_is_on_its_own():
         for parameter in flow.parameters():
             parameter.add_(1.0)
     assert torch.equal(other.log_prob(x), expected)
-    assert other.base.bases[0] is other.model.q0
+    assert not torch.equal(flow.log_prob(x), expected)
+    assert other.base is other.map.base
+    assert other.map.model is other.model
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda: Flow(nn.Linear(2, 2)), "not a Linear"),
+        (lambda: Flow(nn.Linear(2, 2)), "Linear, and no flow"),
+        (lambda: Flow(nn.Identity()), "Identity, and no flow .*TypeError"),
+        (
+            lambda: Flow(pytest.importorskip("zuko").flows.NSF(2, 3)),
+            "NSF, and no flow .its transform raises RuntimeError.*without context",
+        ),
+        (
+            lambda: Flow(pytest.importorskip("zuko").mixtures.GMM(2)),
+            "GMM, and no flow .what it gives when called has no transform",
+        ),
         (lambda: Flow(plain().model, event_shape=[4]), r"event_shape is \[4\].*3 coordinates"),
         (lambda: Flow(Glow([1, 4, 4], n_levels=1).model), "event_shape is missing"),
         (lambda: Glow([1, 6, 8], n_levels=2), "images of 6x8 cannot be halved 2 times"),

@@ -18,7 +18,7 @@ from lightning_ebm.kernels import Kernel
 from lightning_ebm.sampler import Sampler
 from lightning_ebm.starts import Start
 
-# In this order: any module is an Energy to isinstance, and whatever is left is taken for one.
+# In this order: whatever module is left is taken for an energy, but for those of flows' libraries.
 KEYS: dict[type, str] = {
     Sampler: "model.sampler",
     Flow: "model.flow",
@@ -32,6 +32,8 @@ KEYS: dict[type, str] = {
     nn.Module: "model.energy",
 }
 
+
+FLOW_LIBRARIES = {"normflows", "zuko"}
 
 DISK = {
     errno.ENOSPC,
@@ -122,7 +124,10 @@ def _being_made(failure: BaseException) -> tuple[str, str] | None:
     """Name and key of the object in whose constructor a failure arose, if in any's."""
     for frame, _ in traceback.walk_tb(failure.__traceback__):
         owner = frame.f_locals.get("self") if frame.f_code.co_name == "__init__" else None
+        # By descent: any module passes for an energy and for a flow to isinstance.
         for role, key in KEYS.items():
-            if isinstance(owner, role):
+            if role in type(owner).__mro__:
+                library = type(owner).__module__.partition(".")[0]
+                key = KEYS[Flow] if library in FLOW_LIBRARIES else key
                 return type(owner).__name__, key
     return None

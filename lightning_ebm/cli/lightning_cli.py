@@ -30,6 +30,7 @@ from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.cli.time_limit import end_if_time_is_up
 from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
+from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.ranges import require_count
 from lightning_ebm.registry import named, names_by_word
@@ -60,7 +61,7 @@ class ParserError(Exception):
     """What the parser has to say of wrong arguments."""
 
 
-class Parser(LightningArgumentParser):
+class Parser(PartsParser):
     """A parser that raises its error in place of printing a page and exiting."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -145,6 +146,7 @@ class EBMCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Note the settings as they were said, then say where the run lies."""
+        self.parser.make_parts()
         config = self.config[self.subcommand]
         _load_plain_data_only(config)
         self.settings = plain_settings(self._parser(self.subcommand), config)

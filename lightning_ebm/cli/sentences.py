@@ -87,6 +87,11 @@ def _refusal(name: str) -> str:
 
 
 def _unknown_option(key: str, option: str, class_name: str | None) -> str:
+    if class_name == "torch.nn.Sequential":
+        return (
+            f"{key} is torch.nn.Sequential, whose layers have no names, so that YAML cannot give "
+            "them: use Sequential of this library, with event_shape and layers, a list"
+        )
     options = None if class_name is None else _options(key, class_name.rsplit(".", 1)[-1])
     if options is None:
         return f"{key} has no option '{option}': --help after the subcommand lists its options"

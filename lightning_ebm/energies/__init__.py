@@ -3,5 +3,6 @@
 from lightning_ebm.energies.conv_net import ConvNet
 from lightning_ebm.energies.energy import Energy
 from lightning_ebm.energies.mlp import MLP
+from lightning_ebm.energies.sequential import Sequential
 
-__all__ = ["MLP", "ConvNet", "Energy"]
+__all__ = ["MLP", "ConvNet", "Energy", "Sequential"]

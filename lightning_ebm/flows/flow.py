@@ -1,26 +1,28 @@
-"""The companion flow: one face over any normflows model."""
+"""The companion flow: one face over any model of normflows or zuko."""
 
 from __future__ import annotations
 
+from abc import ABC
 from math import prod
 
-import normflows as nf
 import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.flows.maps import map_of
 from lightning_ebm.flows.mixture_base import MixtureBase
 from lightning_ebm.ranges import require_shape
 
 
-class Flow(nn.Module):
-    """Any normflows model as an invertible map with a density: x = location + scale · T(z).
+class Flow(nn.Module, ABC):
+    """Any invertible model with a density: x = location + scale · T(z).
 
     Log-determinants are summed in the type of the points, and (x, log q) of a draw come from the
-    direction in which it was made.
+    direction in which it was made. In YAML a model itself passes for a flow, and is wrapped.
 
     Args:
-        model: a `normflows.NormalizingFlow` or `normflows.MultiscaleFlow` without classes.
+        model: a `normflows.NormalizingFlow`, a `normflows.MultiscaleFlow` without classes, or a
+            flow of zuko without context.
         event_shape: shape of one data point; by default that of the base distribution.
         standardise: whether `initialise` fits location and scale to data.
     """
@@ -32,21 +34,15 @@ class Flow(nn.Module):
         standardise: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
         super().__init__()
-        if not isinstance(model, (nf.NormalizingFlow, nf.MultiscaleFlow)):
-            raise SettingError(
-                f"a flow wraps a normflows.NormalizingFlow or MultiscaleFlow, not a "
-                f"{type(model).__name__}: build one of these"
-            )
         self.model = model
-        self.multiscale = isinstance(model, nf.MultiscaleFlow)
-        bases = list(model.q0) if self.multiscale else [model.q0]
-        self.base = FlatBase(bases)
+        self.map = map_of(model)
+        self.base = self.map.base
         self.latent_shape = self.base.event_shape
-        if event_shape is None and self.multiscale:
+        if event_shape is None and self.map.shape is None:
             raise SettingError(
-                "event_shape is missing: a MultiscaleFlow needs it, e.g. [1, 28, 28]"
+                f"event_shape is missing: a {type(model).__name__} needs it, e.g. [1, 28, 28]"
             )
-        given = self.base.shapes[0] if event_shape is None else event_shape
+        given = self.map.shape if event_shape is None else event_shape
         self.event_shape = require_shape("event_shape", given)
         if prod(self.event_shape) != prod(self.latent_shape):
             raise SettingError(
@@ -56,6 +52,11 @@ class Flow(nn.Module):
         self.standardise = standardise
         self.register_buffer("location", torch.zeros(self.event_shape))
         self.register_buffer("scale", torch.ones(()))
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        # So that YAML may name any model: what it is, is seen when it is wrapped.
+        return issubclass(other, nn.Module) if cls is Flow else NotImplemented
 
     @torch.no_grad()
     def initialise(self, data: Tensor) -> None:
@@ -73,28 +74,13 @@ class Flow(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latent points `(n, latent)` to `(x (n, *event), log|det ∂x/∂z| (n,))`."""
-        parts = self.base.split(z)
-        if self.multiscale:
-            y, log_det = self.model.forward_and_log_det(parts)
-        else:
-            y, log_det = parts[0], z.new_zeros(len(z))
-            for layer in self.model.flows:
-                y, change = layer(y)
-                log_det = log_det + change
+        y, log_det = self.map.forward(z)
         return self._to_data(y), log_det + self._log_scale()
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map points `(n, *event)` to `(z (n, latent), log|det ∂z/∂x| (n,))`."""
-        y = self._from_data(x)
-        if self.multiscale:
-            parts, log_det = self.model.inverse_and_log_det(y)
-        else:
-            log_det = x.new_zeros(len(x))
-            for layer in reversed(self.model.flows):
-                y, change = layer.inverse(y)
-                log_det = log_det + change
-            parts = [y]
-        return self.base.join(parts), log_det - self._log_scale()
+        z, log_det = self.map.inverse(self._from_data(x))
+        return z, log_det - self._log_scale()
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
         """Draw n points with their log-densities."""
@@ -115,7 +101,16 @@ class Flow(nn.Module):
 
     def _from_data(self, x: Tensor) -> Tensor:
         y = (x - self.location) / self.scale
-        return y if self.multiscale else y.view(len(x), *self.base.shapes[0])
+        return y if self.map.shape is None else y.view(len(x), *self.map.shape)
+
+
+def as_flow(model: nn.Module) -> Flow:
+    """A flow as it is, or another library's model as one.
+
+    Raises:
+        SettingError: if it is none.
+    """
+    return model if Flow in type(model).__mro__ else Flow(model)
 
 
 def require_coordinates(event_shape: list[int]) -> int:
@@ -131,35 +126,3 @@ def require_coordinates(event_shape: list[int]) -> int:
             "other, and need 2 coordinates or more"
         )
     return features
-
-
-class FlatBase:
-    """The base distributions of a flow as one distribution over flat vectors.
-
-    Not a module: the flow's model holds the parameters.
-    """
-
-    def __init__(self, bases: list[nn.Module]) -> None:
-        self.bases = bases
-        with torch.no_grad():
-            self.shapes = [tuple(base(1)[0].shape[1:]) for base in bases]
-        self.event_shape = (sum(prod(shape) for shape in self.shapes),)
-
-    def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """Draw n latent points `(n, latent)` with their log-densities."""
-        draws = [base(n) for base in self.bases]
-        return self.join([z for z, _ in draws]), sum(log_prob for _, log_prob in draws)
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density `(n,)` of latent points."""
-        parts = zip(self.bases, self.split(z), strict=True)
-        return sum(base.log_prob(part) for base, part in parts)
-
-    def split(self, z: Tensor) -> list[Tensor]:
-        """Cut flat points into those of each base."""
-        pieces = z.split([prod(shape) for shape in self.shapes], dim=1)
-        return [p.reshape(-1, *shape) for p, shape in zip(pieces, self.shapes, strict=True)]
-
-    def join(self, parts: list[Tensor]) -> Tensor:
-        """Flatten and concatenate the points of each base."""
-        return torch.cat([part.flatten(1) for part in parts], dim=1)

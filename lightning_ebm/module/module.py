@@ -10,7 +10,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
 from lightning_ebm.evaluation.measures import Measure, default_measures
-from lightning_ebm.flows import Flow
+from lightning_ebm.flows import Flow, as_flow
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.evaluation import Evaluation
@@ -37,7 +37,8 @@ class EBMLightningModule(TrainedByLightning):
     Args:
         energy: maps points `(n, *event)` to one number each; any module without batch coupling.
         sampler: draws the negative samples; in YAML a name that `lightning samplers` lists.
-        flow: the companion flow, for samplers that use one.
+        flow: the companion flow, for samplers that use one; of this library, of normflows, or of
+            zuko.
         base: what the energy tilts: "gaussian" (fitted to data), "flow" (a frozen copy of the
             pre-trained flow) or "none".
         base_widening: factor on the Gaussian's standard deviations.
@@ -126,7 +127,7 @@ class EBMLightningModule(TrainedByLightning):
         check_settings(settings)
         self.energy = energy
         self.sampler = sampler
-        self.flow = Flow(flow) if flow is not None and not isinstance(flow, Flow) else flow
+        self.flow = None if flow is None else as_flow(flow)
         shape = getattr(bare(energy), "event_shape", ())
         self.reference = GaussianBase(base_widening, tuple(shape))
         self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None

@@ -9,6 +9,7 @@ import lightning as L
 from torch import nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
 from lightning_ebm.networks import bare, refuse_batch_norm
 from lightning_ebm.ranges import require_count, require_not_negative, require_positive
@@ -32,6 +33,7 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
     module.save_hyperparameters(ignore=objects, frame=constructor)
     if "_instantiator" in module.hparams:
         module.save_hyperparameters(frame=constructor)
+        module.hparams["_instantiator"] = INSTANTIATOR
 
 
 def check_settings(settings: dict[str, Any]) -> None:
