@@ -81,7 +81,7 @@ class BareLoop:
         }
         self.clips = module.learners.clips
         self.averaged = list(average.module.parameters())
-        self.averaging = average.multi_avg_fn.decay
+        self.averaging = average.decay
         self.n_averaged = int(average.n_averaged)
 
     def run(self, batches: Iterable[Any]) -> None:

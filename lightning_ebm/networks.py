@@ -39,21 +39,27 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     Eval mode keeps batch statistics, dropout masks and spectral-norm vectors still, so that
     nothing a sampler does changes a buffer.
     """
-    modules = [module for network in networks for module in network.modules()]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    training = [module.training for module in modules]
-    trainable = [parameter.requires_grad for parameter in parameters]
+    trained: list[nn.Module] = []
+    learning: list[nn.Parameter] = []
+    # Every draw comes by here: what is frozen already is passed over, what is met twice no less.
+    waiting = list(networks)
     try:
-        for module in modules:
-            module.training = False
-        for parameter in parameters:
-            parameter.requires_grad_(False)
+        while waiting:
+            module = waiting.pop()
+            if module.training:
+                _set_training(module, flag=False)
+                trained.append(module)
+            for parameter in module._parameters.values():
+                if parameter is not None and parameter.requires_grad:
+                    parameter.requires_grad = False
+                    learning.append(parameter)
+            waiting.extend(part for part in module._modules.values() if part is not None)
         yield
     finally:
-        for module, flag in zip(modules, training, strict=True):
-            module.training = flag
-        for parameter, flag in zip(parameters, trainable, strict=True):
-            parameter.requires_grad_(flag)
+        for module in trained:
+            _set_training(module, flag=True)
+        for parameter in learning:
+            parameter.requires_grad = True
 
 
 @contextmanager
@@ -70,6 +76,14 @@ def sampling(*networks: nn.Module) -> Iterator[None]:
         frozen(*networks),
     ):
         yield
+
+
+def _set_training(module: nn.Module, *, flag: bool) -> None:
+    if type(module).__setattr__ is nn.Module.__setattr__:
+        # That one asks first whether a flag is a parameter, a buffer or a module.
+        object.__setattr__(module, "training", flag)
+    else:
+        module.training = flag
 
 
 def refuse_batch_norm(energy: nn.Module) -> None:

@@ -9,9 +9,11 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy
 import torch
+from torch import Tensor
 
 
 def said_seed() -> int | None:
@@ -28,23 +30,52 @@ def seed_process(seed: int, rank: int, step: int = 0) -> None:
     torch.manual_seed(_seed_generators([seed, rank, step]))
 
 
+class Moment(NamedTuple):
+    """Where all generators stand, as they say it themselves: quickly taken, and put back."""
+
+    torch: Tensor
+    python: tuple[Any, ...]
+    numpy: tuple[Any, ...]
+    cuda: Tensor | None
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Where they stand now."""
+        cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+        return cls(torch.get_rng_state(), random.getstate(), numpy.random.get_state(), cuda)
+
+    def put_back(self) -> None:
+        """Let them stand there again."""
+        torch.set_rng_state(self.torch)
+        random.setstate(self.python)
+        numpy.random.set_state(self.numpy)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+
+    def plain(self) -> dict[str, object]:
+        """The same in types that `torch.load(weights_only=True)` accepts."""
+        version, words, gauss = self.python
+        kind, key, *rest = self.numpy
+        state = {
+            "torch": self.torch,
+            # As a tensor, for a checkpoint takes longer over 625 numbers than over the networks.
+            "python": [version, torch.tensor(words, dtype=torch.int64), gauss],
+            "numpy": [kind, torch.from_numpy(key.astype("int64")), *rest],
+        }
+        return state if self.cuda is None else state | {"cuda": self.cuda}
+
+
 def random_state() -> dict[str, object]:
     """The state of all generators, in types that `torch.load(weights_only=True)` accepts."""
-    kind, key, position, has_gauss, cached = numpy.random.get_state()
-    state = {
-        "torch": torch.get_rng_state(),
-        "python": random.getstate(),
-        "numpy": [kind, torch.from_numpy(key.astype("int64")), position, has_gauss, cached],
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
+    return Moment.now().plain()
 
 
 def set_random_state(state: dict[str, object]) -> None:
     """Put all generators back to what `random_state` returned."""
     torch.set_rng_state(state["torch"].cpu())
     version, words, gauss = state["python"]
+    # Older checkpoints have them as a tuple of numbers.
+    words = words.tolist() if isinstance(words, Tensor) else words
     random.setstate((version, tuple(words), gauss))
     kind, key, *rest = state["numpy"]
     numpy.random.set_state((kind, key.cpu().numpy().astype("uint32"), *rest))
@@ -55,11 +86,11 @@ def set_random_state(state: dict[str, object]) -> None:
 @contextmanager
 def isolated() -> Iterator[None]:
     """Leave every generator as it was, whatever is drawn inside."""
-    state = random_state()
+    kept = Moment.now()
     try:
         yield
     finally:
-        set_random_state(state)
+        kept.put_back()
 
 
 @contextmanager

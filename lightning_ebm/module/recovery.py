@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_ebm.optimizers import JointOptimizer
-from lightning_ebm.random_state import random_state
+from lightning_ebm.random_state import Moment
 
 EVERY = 25
 """Steps between two states kept."""
@@ -32,13 +32,13 @@ class State:
         step: steps taken.
         networks: state of each network that changes, by name.
         optimizer: state of the joint optimizer.
-        random: state of the random generators.
+        random: where the random generators stood.
     """
 
     step: int
     networks: dict[str, dict[str, Any]]
     optimizer: dict[str, Any]
-    random: dict[str, object]
+    random: Moment
 
 
 class Recovery:
@@ -68,7 +68,7 @@ class Recovery:
         if not self._kept or step - self._kept[-1].step >= EVERY:
             states = {name: network.state_dict() for name, network in networks.items()}
             self._kept.append(
-                State(step, *copy.deepcopy((states, joint.state_dict())), random_state())
+                State(step, _copied(states), _copied(joint.state_dict()), Moment.now())
             )
 
     def blame(self, parts: dict[str, Tensor | None]) -> None:
@@ -116,3 +116,17 @@ class Recovery:
         """Take it up; states are kept anew."""
         self.count = checkpoint.get(KEY, 0)
         self._kept.clear()
+
+
+def _copied(state: Any) -> Any:  # noqa: ANN401 - containers in any nesting
+    """As `copy.deepcopy`, which takes its time over every tensor, and over their many owners."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        # Shallow at first, for what a state of modules carries beside its items.
+        mine = copy.copy(state)
+        mine.update({key: _copied(value) for key, value in state.items()})
+        return mine
+    if type(state) is list:
+        return [_copied(value) for value in state]
+    return copy.deepcopy(state)
