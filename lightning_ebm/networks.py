@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 
+_PLAIN, _FAST = nn.Module.__setattr__, object.__setattr__
+
 
 def bare(network: nn.Module) -> nn.Module:
     """The network inside wrappers that compile it or spread its batch over devices.
@@ -41,19 +43,21 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     """
     trained: list[nn.Module] = []
     learning: list[nn.Parameter] = []
-    # Every draw comes by here: what is frozen already is passed over, what is met twice no less.
+    # Every draw comes by here: what is frozen already is passed over, as what is met twice is.
     waiting = list(networks)
     try:
         while waiting:
             module = waiting.pop()
             if module.training:
-                _set_training(module, flag=False)
                 trained.append(module)
+                _set_training(module, flag=False)
             for parameter in module._parameters.values():
                 if parameter is not None and parameter.requires_grad:
-                    parameter.requires_grad = False
                     learning.append(parameter)
-            waiting.extend(part for part in module._modules.values() if part is not None)
+                    parameter.requires_grad = False
+            for part in module._modules.values():
+                if part is not None:
+                    waiting.append(part)
         yield
     finally:
         for module in trained:
@@ -79,9 +83,9 @@ def sampling(*networks: nn.Module) -> Iterator[None]:
 
 
 def _set_training(module: nn.Module, *, flag: bool) -> None:
-    if type(module).__setattr__ is nn.Module.__setattr__:
+    if type(module).__setattr__ is _PLAIN:
         # That one asks first whether a flag is a parameter, a buffer or a module.
-        object.__setattr__(module, "training", flag)
+        _FAST(module, "training", flag)
     else:
         module.training = flag
 

@@ -9,6 +9,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy
@@ -30,6 +31,9 @@ def seed_process(seed: int, rank: int, step: int = 0) -> None:
     torch.manual_seed(_seed_generators([seed, rank, step]))
 
 
+_lent: ContextVar[bool] = ContextVar("_lent", default=False)
+
+
 class Moment(NamedTuple):
     """Where all generators stand, as they say it themselves: quickly taken, and put back."""
 
@@ -42,7 +46,12 @@ class Moment(NamedTuple):
     def now(cls) -> Moment:
         """Where they stand now."""
         cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-        return cls(torch.get_rng_state(), random.getstate(), numpy.random.get_state(), cuda)
+        return cls.of_cpu()._replace(cuda=cuda)
+
+    @classmethod
+    def of_cpu(cls) -> Moment:
+        """Where those of the CPU stand now."""
+        return cls(torch.get_rng_state(), random.getstate(), numpy.random.get_state(), None)
 
     def put_back(self) -> None:
         """Let them stand there again."""
@@ -103,19 +112,33 @@ def seeded(entropy: Sequence[int], *generators: torch.Generator) -> Iterator[Non
         entropy: what the generators are seeded by, none negative.
         generators: further ones; each is seeded by its own seed in place of the first number.
     """
-    kept = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    kept = None if _lent.get() else Moment.of_cpu()
     kept_too = [generator.get_state() for generator in generators]
+    outer = _lent.set(False)
     try:
         torch.default_generator.manual_seed(_seed_generators(entropy))
         for generator in generators:
             generator.manual_seed(derived_seed(generator.initial_seed(), *entropy[1:]))
         yield
     finally:
-        torch.set_rng_state(kept[0])
-        random.setstate(kept[1])
-        numpy.random.set_state(kept[2])
+        _lent.reset(outer)
+        if kept is not None:
+            kept.put_back()
         for generator, state in zip(generators, kept_too, strict=True):
             generator.set_state(state)
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Let what is `seeded` directly inside leave the global generators where it ends.
+
+    For who puts them back himself: once, and not after each of several.
+    """
+    outer = _lent.set(True)
+    try:
+        yield
+    finally:
+        _lent.reset(outer)
 
 
 def derived_seed(*entropy: int) -> int:

@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
+from lightning_ebm.random_state import Moment
 
 
 class DataOrder:
@@ -33,12 +34,12 @@ class DataOrder:
         self._saved: dict[str, Any] | None = None
         self._rank = 0
 
-    def attach(self, trainer: L.Trainer, on_batch: Callable[[], None]) -> None:
+    def attach(self, trainer: L.Trainer, stream: Callable[[], Moment | None]) -> None:
         """Stand between Trainer and where its training data come from.
 
         Args:
             trainer: about to fit.
-            on_batch: called when a batch has been loaded.
+            stream: where generators are to be when a batch has been loaded: see `ResumableLoader`.
         """
         loop = trainer.fit_loop
         # Made anew, since an earlier fit may have ended before it could detach.
@@ -52,7 +53,7 @@ class DataOrder:
             return Place(self.seed, self._rank, epoch, done)
 
         def resumable(loader: object) -> object:
-            return ResumableLoader.of(loader, place, on_batch) if can_resume(loader) else loader
+            return ResumableLoader.of(loader, place, stream) if can_resume(loader) else loader
 
         source = loop._data_source = _ResumableSource(plain, resumable)
 

@@ -24,6 +24,7 @@ from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
+from lightning_ebm.module.lean_trainer import make_lean
 from lightning_ebm.module.learners import step_figures, unwrapped
 from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.one_run import require_one_run
@@ -75,8 +76,9 @@ class TrainedByLightning(EvaluatedByLightning):
         """Fit standardisations and the Gaussian to data, unless that is done."""
         if stage == "fit":
             check_trainer(self.trainer)
+            make_lean(self.trainer, self, stage)
             # What callbacks and validation have drawn since the last step does not count.
-            self.data_order.attach(self.trainer, self.negative_phase.put_back)
+            self.data_order.attach(self.trainer, lambda: self.negative_phase.stream)
         if stage == "fit" and not self.prepared:
             with isolated():
                 data = first_points(self._points_of_one_pass())
@@ -153,7 +155,8 @@ class TrainedByLightning(EvaluatedByLightning):
 
     def on_after_backward(self) -> None:
         """A batch has drawn what it draws, and its gradients wait for their step."""
-        self.negative_phase.mark()
+        if self.trainer.fit_loop._should_accumulate():
+            self.negative_phase.mark()
         self.accumulation.waits = True
 
     def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
