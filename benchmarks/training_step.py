@@ -6,7 +6,7 @@
 progress bar and all callbacks but pictures and validation, against what a user would write: the
 same sampler, energy, flow, optimizers, schedulers, clip and moving average, data from a plain
 `DataLoader`, and none of the library's bookkeeping. Networks are frozen for a draw by hand, and
-nothing is logged, saved or looked at. `tests/test_training_step_benchmark.py` holds the loop to
+nothing is logged, saved or looked at. `tests/module/test_step_costs.py` holds the loop to
 the weights that Trainer comes to, bit for bit.
 
 Blocks of steps alternate within one process, on one thread. A block lasts whole epochs where these
