@@ -20,10 +20,11 @@ Info = dict[str, Tensor]
 class Kernel(nn.Module, ABC):
     """One Markov transition.
 
-    To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores. Use
-    `with_density` and `with_score` of `lightning_ebm.chain`, so that nothing is evaluated twice. A
-    kernel that learns anything keeps it by `get_extra_state` / `set_extra_state`, and learns only
-    while `self.training` is true: a kernel in eval mode is one fixed transition.
+    To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores; and
+    `last_step`, if it computes what only a next step uses. Use `with_density` and `with_score` of
+    `lightning_ebm.chain`, so that nothing is evaluated twice. A kernel that learns anything keeps
+    it by `get_extra_state` / `set_extra_state`, and learns only while `self.training` is true: a
+    kernel in eval mode is one fixed transition.
 
     Attributes:
         exact: whether the transition leaves the target invariant.
