@@ -82,6 +82,12 @@ class Learners:
                 "0, or choose another scheduler"
             )
 
+    def require_length(self, max_steps: int, max_epochs: int | None) -> None:
+        """Raise `SettingError` if a scheduler comes to its end before the run does."""
+        steps = max_steps if self.interval == "step" else max_epochs or -1
+        if max_steps < 0 or self.interval == "step":
+            self.scheduler.require_length(steps)
+
     def _behind(self, checkpoint: dict[str, Any]) -> int:
         if self.interval == "step":
             return checkpoint.get("global_step", 0)
