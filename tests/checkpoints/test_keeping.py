@@ -19,6 +19,6 @@ def test_a_figure_that_is_not_measured_is_refused_at_the_first_validation(
         val_check_interval=3,
         max_steps=9,
     )
-    with pytest.raises(SettingError, match="monitor is 'val/nil'.* give one of .*val/energy"):
+    with pytest.raises(SettingError, match=r"monitor is 'val/nil'.* give one of .*val/energy"):
         trainer.fit(small_module("mala"), datamodule=small_data())
     assert trainer.global_step == 3
