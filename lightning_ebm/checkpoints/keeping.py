@@ -104,7 +104,6 @@ class RunCheckpoint(ModelCheckpoint):
         Raises:
             SettingError: if it does not.
         """
-        super().on_validation_end(trainer, pl_module)
         fits = trainer.state.fn == "fit" and not trainer.sanity_checking
         metrics = trainer.callback_metrics
         if fits and (self.monitor or "").startswith("val/") and self.monitor not in metrics:
@@ -112,6 +111,7 @@ class RunCheckpoint(ModelCheckpoint):
                 f"checkpoint.monitor is '{self.monitor}', which this run does not measure: give "
                 f"one of {', '.join(sorted(name for name in metrics if name.startswith('val/')))}"
             )
+        super().on_validation_end(trainer, pl_module)
 
     def _require_filename(self) -> None:
         try:
