@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 LogDensity = Callable[[Tensor], Tensor]
+State = tuple[Tensor, Tensor, Tensor]
+"""Points, their log-densities and scores."""
 
 
 def score_at(log_density: LogDensity, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,11 +45,8 @@ def mala(log_density: LogDensity, x: Tensor, n_steps: int, step_size: float) -> 
         back = (x - y).sub_(new_score, alpha=step_size).flatten(1).square().sum(1)
         there = noise.flatten(1).square().sum(1)
         log_ratio = new_log_prob - log_prob - back / (4 * step_size) + there / 2
-        accepted = torch.rand_like(log_ratio) < log_ratio.exp()
-        mask = accepted.reshape(-1, *[1] * (x.dim() - 1))
-        x = torch.where(mask, y, x)
-        score = torch.where(mask, new_score, score)
-        log_prob = torch.where(accepted, new_log_prob, log_prob)
+        new, old = (y, new_log_prob, new_score), (x, log_prob, score)
+        x, log_prob, score = decided(log_ratio, new, old)
     return x
 
 
@@ -65,9 +64,17 @@ def hmc(log_density: LogDensity, x: Tensor, n_steps: int, step_size: float) -> T
             new_log_prob, new_score = score_at(log_density, y)
             momentum.add_(new_score, alpha=time if leapfrog < 4 else time / 2)
         log_ratio = new_log_prob - momentum.flatten(1).square().sum(1) / 2 - energy
-        accepted = torch.rand_like(log_ratio) < log_ratio.exp()
-        mask = accepted.reshape(-1, *[1] * (x.dim() - 1))
-        x = torch.where(mask, y, x)
-        score = torch.where(mask, new_score, score)
-        log_prob = torch.where(accepted, new_log_prob, log_prob)
+        new, old = (y, new_log_prob, new_score), (x, log_prob, score)
+        x, log_prob, score = decided(log_ratio, new, old)
     return x
+
+
+def decided(log_ratio: Tensor, new: State, old: State) -> State:
+    """The new state where it is accepted."""
+    accepted = torch.rand_like(log_ratio) < log_ratio.exp()
+    mask = accepted.reshape(-1, *[1] * (new[0].dim() - 1))
+    return (
+        torch.where(mask, new[0], old[0]),
+        torch.where(accepted, new[1], old[1]),
+        torch.where(mask, new[2], old[2]),
+    )

@@ -58,14 +58,15 @@ def test_a_step_of_ones_own_is_the_last_too():
     assert torch.equal(in_a_row(Still(), StandardNormal((2,)).problem(), Chain(x), 1)[0].x, x)
 
 
-def test_a_chain_that_ended_where_there_is_no_score_goes_on_by_noise():
+@pytest.mark.parametrize("kernel", [ULA(0.1), Cycle([MALA(0.1), ULA(0.1)])])
+@pytest.mark.parametrize("score", [torch.nan, torch.inf])
+def test_a_chain_that_ended_where_there_is_no_score_goes_on_by_noise(kernel, score):
     """A last step does not test the score that it leaves to the next draw."""
     problem = StandardNormal((2,)).problem()
-    chain = Chain(torch.ones(50, 2), torch.zeros(50), torch.full((50, 2), torch.nan))
-    prepared = ULA(0.1).prepare(problem, chain)
-    moved, info = ULA(0.1).step(problem, prepared)
+    chain = Chain(torch.ones(50, 2), torch.zeros(50), torch.full((50, 2), score))
+    moved, _ = kernel.step(problem, kernel.prepare(problem, chain))
     assert (moved.x != 1).all()
-    assert info["non_finite"] == 0
+    assert moved.score.isfinite().all()
 
 
 def test_gradient_ascent_goes_to_the_mode():

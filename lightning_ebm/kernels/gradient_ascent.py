@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_ebm.chain import Chain, Knowing, with_density, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.langevin import along, unadjusted
+from lightning_ebm.kernels.langevin import along, unadjusted, with_drift
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_positive
@@ -41,7 +41,7 @@ class GradientAscent(Kernel):
         return self._step(problem, chain, with_density)
 
     def _step(self, problem: Problem, chain: Chain, known: Knowing) -> tuple[Chain, Info]:
-        chain, step_size = with_score(problem, chain), self.step_size(chain.x)
+        chain, step_size = with_drift(problem, chain), self.step_size(chain.x)
         move = along(step_size, chain.x) * chain.score
         if self.limit is not None:
             move = move.clamp(-self.limit, self.limit)

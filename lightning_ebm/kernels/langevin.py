@@ -11,6 +11,16 @@ from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
 
+def with_drift(problem: Problem, chain: Chain) -> Chain:
+    """The chain with its log-density, and with its score as what drifts it: 0 where there is none.
+
+    A last step does not compute the score where it leads, so that a chain may have ended where
+    that is not finite: it goes on by noise alone.
+    """
+    chain = with_score(problem, chain)
+    return chain._replace(score=chain.score.nan_to_num(0.0, 0.0, 0.0))
+
+
 def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
     """Draw x' = x + γ ∇log p(x) + √(2γ) ξ with ξ ~ N(0, I); γ one number, or one per chain."""
     noise = torch.randn_like(chain.x)

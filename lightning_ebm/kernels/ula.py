@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from lightning_ebm.chain import Chain, Knowing, with_density, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.langevin import langevin_proposal, unadjusted
+from lightning_ebm.kernels.langevin import langevin_proposal, unadjusted, with_drift
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
@@ -30,9 +28,8 @@ class ULA(Kernel):
         self.step_size = StepSize(step_size)
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
-        """Log-density and score; a chain that ended where there is none begins by noise alone."""
-        chain = with_score(problem, chain)
-        return chain._replace(score=torch.where(chain.score.isfinite(), chain.score, 0.0))
+        """Log-density and score."""
+        return with_score(problem, chain)
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One Langevin step; chains whose new density or score is not finite stay."""
@@ -43,6 +40,6 @@ class ULA(Kernel):
         return self._step(problem, chain, with_density)
 
     def _step(self, problem: Problem, chain: Chain, known: Knowing) -> tuple[Chain, Info]:
-        chain, step_size = with_score(problem, chain), self.step_size(chain.x)
+        chain, step_size = with_drift(problem, chain), self.step_size(chain.x)
         proposed = known(problem, Chain(langevin_proposal(chain, step_size)))
         return unadjusted(chain, proposed, step_size)

@@ -83,10 +83,15 @@ class Learners:
             )
 
     def require_length(self, max_steps: int, max_epochs: int | None) -> None:
-        """Raise `SettingError` if a scheduler comes to its end before the run does."""
-        steps = max_steps if self.interval == "step" else max_epochs or -1
-        if max_steps < 0 or self.interval == "step":
-            self.scheduler.require_length(steps)
+        """Raise `SettingError` if a scheduler comes to its end before the run does.
+
+        Where the run ends by steps or by epochs, whichever come first, that is seen on the way.
+        """
+        counted, other = (max_steps, max_epochs)
+        if self.interval == "epoch":
+            counted, other = other, counted
+        if counted is not None and other == -1:
+            self.scheduler.require_length(counted)
 
     def _behind(self, checkpoint: dict[str, Any]) -> int:
         if self.interval == "step":

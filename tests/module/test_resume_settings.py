@@ -187,6 +187,15 @@ def test_a_scheduler_that_ends_before_the_present_is_refused(resumed):
         resumed({}, now)
 
 
+def test_a_scheduler_that_lasts_as_long_as_the_epochs_do_is_let_alone(
+    small_module, small_data, small_trainer
+):
+    module = small_module("mala", energy_scheduler=lambda o: OneCycleLR(o, 0.01, total_steps=50))
+    trainer = small_trainer(max_steps=100, max_epochs=1)
+    trainer.fit(module, datamodule=small_data())
+    assert 0 < trainer.global_step < 50
+
+
 def test_a_flows_decay_is_taken_over_with_the_state_of_each_parameter(
     small_module, small_data, small_trainer, tmp_path, said
 ):
