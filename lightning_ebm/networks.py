@@ -117,6 +117,10 @@ def check_energy(energy: nn.Module, x: Tensor) -> None:
                 "end the network with one output"
             )
         alone = torch.cat([energy(point) for point in x[:4].split(1)])
+    if not together.is_floating_point():
+        raise SettingError(
+            f"model.energy gives {together.dtype} for a point: return real floating-point numbers"
+        )
     if not torch.allclose(together, alone, rtol=1e-3, atol=1e-3):
         raise SettingError(
             "model.energy gives a point another energy when other points are in its batch: "

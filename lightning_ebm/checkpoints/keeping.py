@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from lightning_ebm.checkpoints.writing import copies_files, copy_whole
+from lightning_ebm.errors import SettingError
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
@@ -44,6 +45,7 @@ class RunCheckpoint(ModelCheckpoint):
         self.replaced: list[str] = []
         self._written: Written | None = None
         self._named_last = ""
+        self._require_filename()
 
     @property
     def state_key(self) -> str:
@@ -106,6 +108,30 @@ class RunCheckpoint(ModelCheckpoint):
         """Whether a file must not be replaced; all processes must ask."""
         exists = super().file_exists(filepath, trainer)
         return exists and not self.replaces_files
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See that validation measures what the best is judged by, if it is to.
+
+        Raises:
+            SettingError: if it does not.
+        """
+        fits = trainer.state.fn == "fit" and not trainer.sanity_checking
+        metrics = trainer.callback_metrics
+        if fits and (self.monitor or "").startswith("val/") and self.monitor not in metrics:
+            raise SettingError(
+                f"checkpoint.monitor is '{self.monitor}', which this run does not measure: give "
+                f"one of {', '.join(sorted(name for name in metrics if name.startswith('val/')))}"
+            )
+        super().on_validation_end(trainer, pl_module)
+
+    def _require_filename(self) -> None:
+        try:
+            self.format_checkpoint_name({"epoch": 0, "step": 0})
+        except (ValueError, KeyError, IndexError) as mistake:
+            raise SettingError(
+                f"checkpoint.filename is '{self.filename}', no pattern of a name ({mistake}): "
+                "write figures as {step} or {val/kl:.2f}"
+            ) from mistake
 
     def _here(self, path: str) -> str:
         return str(Path(self.dirpath) / Path(path).name) if path else path

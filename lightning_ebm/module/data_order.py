@@ -5,7 +5,7 @@ The seed is all that a checkpoint holds of it; where training stands is in Train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
 from lightning_ebm.random_state import Moment
+from lightning_ebm.errors import SettingError
 
 
 class DataOrder:
@@ -67,6 +68,11 @@ class DataOrder:
     def one_pass(trainer: L.Trainer) -> Iterator[Any]:
         """Batches of the user's training data apart from Trainer's loop, in another order."""
         loaders = trainer.fit_loop._data_source.plain.dataloader()
+        if not all(isinstance(loader, Iterable) for loader in tree_leaves(loaders)):
+            raise SettingError(
+                f"data gives {loaders!r:.80} where batches of training are asked for: let "
+                "train_dataloader return a DataLoader"
+            )
         combined = isinstance(loaders, CombinedLoader)
         for batch, _, _ in loaders if combined else CombinedLoader(loaders, "max_size_cycle"):
             yield batch

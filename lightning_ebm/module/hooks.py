@@ -92,6 +92,7 @@ class TrainedByLightning(EvaluatedByLightning):
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
         seed = torch.initial_seed()
         self.learners.require_validation(comes=self.trainer.enable_validation)
+        self.learners.require_length(self.trainer.max_steps, self.trainer.max_epochs)
         self.resumption.say()
         self.data_order.begin(self.trainer.strategy.broadcast(seed), self.global_rank)
         self.negative_phase.begin(seed, self.global_rank)

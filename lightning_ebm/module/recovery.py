@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +103,11 @@ class Recovery:
             for rate in ("lr", "initial_lr", "max_lr", "min_lr"):
                 if rate in group:
                     group[rate] = group[rate] * SLOWER
-        for scheduler in schedulers:
-            if hasattr(scheduler, "base_lrs"):
-                scheduler.base_lrs = [rate * SLOWER for rate in scheduler.base_lrs]
+        for scheduler in _with_inner(schedulers):
+            for rates in ("base_lrs", "max_lrs"):
+                if hasattr(scheduler, rates):
+                    slower = [rate * SLOWER for rate in getattr(scheduler, rates)]
+                    setattr(scheduler, rates, slower)
         return state
 
     def save(self, checkpoint: dict[str, Any]) -> None:
@@ -130,3 +132,10 @@ def _copied(state: Any) -> Any:  # noqa: ANN401 - containers in any nesting
     if type(state) is list:
         return [_copied(value) for value in state]
     return copy.deepcopy(state)
+
+
+def _with_inner(schedulers: Iterable[Any]) -> Iterator[Any]:
+    """Schedulers, and those that they put in sequence or in a chain."""
+    for scheduler in schedulers:
+        yield scheduler
+        yield from _with_inner(getattr(scheduler, "_schedulers", ()))
