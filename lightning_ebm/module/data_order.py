@@ -17,8 +17,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
-from lightning_ebm.random_state import Moment
 from lightning_ebm.errors import SettingError
+from lightning_ebm.random_state import Moment
 
 
 class DataOrder:
