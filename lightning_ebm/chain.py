@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -31,15 +33,18 @@ class Chain(NamedTuple):
     threshold: Tensor | None = None
 
     def finite(self) -> Tensor:
-        """Which chains are at points where all that was computed is finite, `(n,)` bool."""
-        parts = [self.x, self.log_prob, self.score, *(self.ends or ())]
-        return torch.stack(
-            [
-                part.flatten(1).isfinite().all(1) if part.dim() > 1 else part.isfinite()
-                for part in parts
-                if part is not None
-            ]
-        ).all(0)
+        """Which chains are at points where all that was computed is finite, `(n,)` bool.
+
+        And so is its sum, which is what is tested, once: numbers so large that it overflows are of
+        no use either.
+        """
+        known = [part for part in (*self[:3], *(self.ends or ())) if part is not None]
+        wide = [part for part in known if part.dim() > 1]
+        numbers = [part for part in known if part.dim() == 1]
+        if wide:
+            numbers.append(reduce(add, wide).flatten(1).sum(1))
+        total = reduce(add, numbers)
+        return total - total == 0
 
 
 class Ends(NamedTuple):
@@ -56,6 +61,10 @@ class Ends(NamedTuple):
     log_weight: Tensor
     reference_score: Tensor | None = None
     weight_score: Tensor | None = None
+
+
+Knowing = Callable[[Problem, Chain], Chain]
+"""What makes a chain know what it did not: `with_density` or `with_score`."""
 
 
 def with_density(problem: Problem, chain: Chain) -> Chain:
@@ -84,7 +93,12 @@ def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
 
     What is known of only one of the two is forgotten.
     """
-    return _both(lambda new, old: torch.where(per_point(where, new), new, old), proposed, current)
+    wide = per_point(where, proposed.x)
+    return _both(
+        lambda new, old: torch.where(where if new.dim() == 1 else wide, new, old),
+        proposed,
+        current,
+    )
 
 
 def put(chain: Chain, rows: Tensor, others: Chain) -> Chain:
@@ -107,12 +121,15 @@ def _both(
     first: tuple[object, ...],
     second: tuple[object, ...],
 ) -> Chain:
-    def part(a: Tensor | Ends | None, b: Tensor | Ends | None) -> Tensor | Ends | None:
+    parts = []
+    for a, b in zip(first, second, strict=True):
         if a is None or b is None:
-            return None
-        return _both(combine, a, b) if isinstance(a, Ends) else combine(a, b)
-
-    return type(first)(*(part(a, b) for a, b in zip(first, second, strict=True)))
+            parts.append(None)
+        elif isinstance(a, Tensor):
+            parts.append(combine(a, b))
+        else:
+            parts.append(_both(combine, a, b))
+    return type(first)(*parts)
 
 
 def at_zero_density(chain: Chain) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import NotFiniteError
@@ -19,5 +20,26 @@ def require_finite(what: str, tensors: Iterable[Tensor]) -> None:
         what: names the tensors.
         tensors: any number of them.
     """
-    if not nn.utils.get_total_norm(tensors).isfinite():
+    if not _total_norm(list(tensors)).isfinite():
         raise NotFiniteError(what)
+
+
+def require_all_finite(groups: Mapping[str, list[Tensor]]) -> None:
+    """Raise `NotFiniteError` for the first group of tensors that `require_finite` refuses.
+
+    A device is waited for once, whatever the number of groups, unless one is refused.
+
+    Args:
+        groups: tensors by what names them.
+    """
+    norms = [_total_norm(tensors) for tensors in groups.values()]
+    home = norms[0].device if norms else None
+    if norms and not torch.stack([norm.isfinite().to(home) for norm in norms]).all():
+        for what, tensors in groups.items():
+            require_finite(what, tensors)
+
+
+def _total_norm(tensors: list[Tensor]) -> Tensor:
+    if len({(tensor.device, tensor.dtype) for tensor in tensors}) != 1:
+        return nn.utils.get_total_norm(tensors)
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))

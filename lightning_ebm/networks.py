@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 
+_PLAIN, _FAST = nn.Module.__setattr__, object.__setattr__
+
 
 def bare(network: nn.Module) -> nn.Module:
     """The network inside wrappers that compile it or spread its batch over devices.
@@ -39,21 +41,29 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     Eval mode keeps batch statistics, dropout masks and spectral-norm vectors still, so that
     nothing a sampler does changes a buffer.
     """
-    modules = [module for network in networks for module in network.modules()]
-    parameters = [parameter for network in networks for parameter in network.parameters()]
-    training = [module.training for module in modules]
-    trainable = [parameter.requires_grad for parameter in parameters]
+    trained: list[nn.Module] = []
+    learning: list[nn.Parameter] = []
+    # Every draw comes by here: what is frozen already is passed over, as what is met twice is.
+    waiting = list(networks)
     try:
-        for module in modules:
-            module.training = False
-        for parameter in parameters:
-            parameter.requires_grad_(False)
+        while waiting:
+            module = waiting.pop()
+            if module.training:
+                trained.append(module)
+                _set_training(module, flag=False)
+            for parameter in module._parameters.values():
+                if parameter is not None and parameter.requires_grad:
+                    learning.append(parameter)
+                    parameter.requires_grad = False
+            for part in module._modules.values():
+                if part is not None:
+                    waiting.append(part)
         yield
     finally:
-        for module, flag in zip(modules, training, strict=True):
-            module.training = flag
-        for parameter, flag in zip(parameters, trainable, strict=True):
-            parameter.requires_grad_(flag)
+        for module in trained:
+            _set_training(module, flag=True)
+        for parameter in learning:
+            parameter.requires_grad = True
 
 
 @contextmanager
@@ -70,6 +80,14 @@ def sampling(*networks: nn.Module) -> Iterator[None]:
         frozen(*networks),
     ):
         yield
+
+
+def _set_training(module: nn.Module, *, flag: bool) -> None:
+    if type(module).__setattr__ is _PLAIN:
+        # That one asks first whether a flag is a parameter, a buffer or a module.
+        _FAST(module, "training", flag)
+    else:
+        module.training = flag
 
 
 def refuse_batch_norm(energy: nn.Module) -> None:
@@ -99,6 +117,10 @@ def check_energy(energy: nn.Module, x: Tensor) -> None:
                 "end the network with one output"
             )
         alone = torch.cat([energy(point) for point in x[:4].split(1)])
+    if not together.is_floating_point():
+        raise SettingError(
+            f"model.energy gives {together.dtype} for a point: return real floating-point numbers"
+        )
     if not torch.allclose(together, alone, rtol=1e-3, atol=1e-3):
         raise SettingError(
             "model.energy gives a point another energy when other points are in its batch: "

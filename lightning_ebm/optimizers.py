@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lightning_ebm.finite import require_finite
+from lightning_ebm.finite import require_all_finite
 from lightning_ebm.flows import Flow
 from lightning_ebm.resumed_optimizer import configuration, take_up
 from lightning_ebm.resuming import CONFIGURED, say
@@ -57,11 +57,13 @@ class JointOptimizer(Optimizer):
                 are not after it.
         """
         loss = None if closure is None else closure()
-        for name, optimizer in self.optimizers.items():
-            require_finite(f"gradients of the {name}", _gradients(optimizer))
-        for name, optimizer in self.optimizers.items():
-            optimizer.step()
-            require_finite(f"weights of the {name} after the step", _parameters(optimizer))
+        parts = self.optimizers.items()
+        require_all_finite({f"gradients of the {name}": _gradients(part) for name, part in parts})
+        for part in self.optimizers.values():
+            part.step()
+        require_all_finite(
+            {f"weights of the {name} after the step": _parameters(part) for name, part in parts}
+        )
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 - torch's signature

@@ -9,9 +9,12 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import numpy
 import torch
+from torch import Tensor
 
 
 def said_seed() -> int | None:
@@ -28,23 +31,60 @@ def seed_process(seed: int, rank: int, step: int = 0) -> None:
     torch.manual_seed(_seed_generators([seed, rank, step]))
 
 
+_lent: ContextVar[bool] = ContextVar("_lent", default=False)
+
+
+class Moment(NamedTuple):
+    """Where all generators stand, as they say it themselves: quickly taken, and put back."""
+
+    torch: Tensor
+    python: tuple[Any, ...]
+    numpy: tuple[Any, ...]
+    cuda: Tensor | None
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Where they stand now."""
+        cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+        return cls.of_cpu()._replace(cuda=cuda)
+
+    @classmethod
+    def of_cpu(cls) -> Moment:
+        """Where those of the CPU stand now."""
+        return cls(torch.get_rng_state(), random.getstate(), numpy.random.get_state(), None)
+
+    def put_back(self) -> None:
+        """Let them stand there again."""
+        torch.set_rng_state(self.torch)
+        random.setstate(self.python)
+        numpy.random.set_state(self.numpy)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda)
+
+    def plain(self) -> dict[str, object]:
+        """The same in types that `torch.load(weights_only=True)` accepts."""
+        version, words, gauss = self.python
+        kind, key, *rest = self.numpy
+        state = {
+            "torch": self.torch,
+            # As a tensor, for a checkpoint takes longer over 625 numbers than over the networks.
+            "python": [version, torch.tensor(words, dtype=torch.int64), gauss],
+            "numpy": [kind, torch.from_numpy(key.astype("int64")), *rest],
+        }
+        return state if self.cuda is None else state | {"cuda": self.cuda}
+
+
 def random_state() -> dict[str, object]:
     """The state of all generators, in types that `torch.load(weights_only=True)` accepts."""
-    kind, key, position, has_gauss, cached = numpy.random.get_state()
-    state = {
-        "torch": torch.get_rng_state(),
-        "python": random.getstate(),
-        "numpy": [kind, torch.from_numpy(key.astype("int64")), position, has_gauss, cached],
-    }
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
+    return Moment.now().plain()
 
 
 def set_random_state(state: dict[str, object]) -> None:
     """Put all generators back to what `random_state` returned."""
     torch.set_rng_state(state["torch"].cpu())
     version, words, gauss = state["python"]
+    # Older checkpoints have them as a tuple of numbers.
+    words = words.tolist() if isinstance(words, Tensor) else words
     random.setstate((version, tuple(words), gauss))
     kind, key, *rest = state["numpy"]
     numpy.random.set_state((kind, key.cpu().numpy().astype("uint32"), *rest))
@@ -55,11 +95,11 @@ def set_random_state(state: dict[str, object]) -> None:
 @contextmanager
 def isolated() -> Iterator[None]:
     """Leave every generator as it was, whatever is drawn inside."""
-    state = random_state()
+    kept = Moment.now()
     try:
         yield
     finally:
-        set_random_state(state)
+        kept.put_back()
 
 
 @contextmanager
@@ -72,19 +112,33 @@ def seeded(entropy: Sequence[int], *generators: torch.Generator) -> Iterator[Non
         entropy: what the generators are seeded by, none negative.
         generators: further ones; each is seeded by its own seed in place of the first number.
     """
-    kept = torch.get_rng_state(), random.getstate(), numpy.random.get_state()
+    kept = None if _lent.get() else Moment.of_cpu()
     kept_too = [generator.get_state() for generator in generators]
+    outer = _lent.set(False)
     try:
         torch.default_generator.manual_seed(_seed_generators(entropy))
         for generator in generators:
             generator.manual_seed(derived_seed(generator.initial_seed(), *entropy[1:]))
         yield
     finally:
-        torch.set_rng_state(kept[0])
-        random.setstate(kept[1])
-        numpy.random.set_state(kept[2])
+        _lent.reset(outer)
+        if kept is not None:
+            kept.put_back()
         for generator, state in zip(generators, kept_too, strict=True):
             generator.set_state(state)
+
+
+@contextmanager
+def lent() -> Iterator[None]:
+    """Let what is `seeded` directly inside leave the global generators where it ends.
+
+    For who puts them back himself: once, and not after each of several.
+    """
+    outer = _lent.set(True)
+    try:
+        yield
+    finally:
+        _lent.reset(outer)
 
 
 def derived_seed(*entropy: int) -> int:

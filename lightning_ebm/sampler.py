@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels import Info, Kernel, average
+from lightning_ebm.kernels import Info, Kernel, in_a_row
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
@@ -136,12 +136,9 @@ class MCMC(Sampler):
         space = problem.pullback() if self.latent else problem
         # The energy has changed since the last draw: what was known at these points is not.
         begun = begin_chains(self.start, self.kernel, space, n)
-        chain, infos = begun.chain, []
-        for _ in range(self.n_steps):
-            chain, info = self.kernel.step(space, chain)
-            infos.append(info)
+        chain, info = in_a_row(self.kernel, space, begun.chain, self.n_steps)
         self.start.end(chain.x)
-        return Draw(space.to_data(chain.x), average(infos) | conduct(space, begun, chain))
+        return Draw(space.to_data(chain.x), info | conduct(space, begun, chain))
 
 
 def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) -> Tensor:

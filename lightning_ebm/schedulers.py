@@ -58,10 +58,33 @@ class JointScheduler:
         """Those that count validations."""
         return {n: s for n, s in self.schedulers.items() if isinstance(s, ReduceLROnPlateau)}
 
+    def require_length(self, steps: int) -> None:
+        """Raise `SettingError` if one, as OneCycleLR, has an end, and it comes before the run's.
+
+        Args:
+            steps: that it is to make.
+        """
+        for name, scheduler in self.schedulers.items():
+            total = getattr(scheduler, "total_steps", None)
+            if total is not None and total < steps:
+                raise SettingError(
+                    f"model.{name}_scheduler has total_steps {total}, but is stepped {steps} "
+                    f"times: give it at least {steps}"
+                )
+
     def step(self, epoch: object = None) -> None:
-        """Step all that count steps; an argument, as torch allows one, says nothing."""
+        """Step all that count steps; an argument, as torch allows one, says nothing.
+
+        Raises:
+            SettingError: if one has come to its end.
+        """
         for name in self.schedulers.keys() - self.waiting.keys():
-            self.schedulers[name].step()
+            try:
+                self.schedulers[name].step()
+            except ValueError as refusal:
+                raise SettingError(
+                    f"model.{name}_scheduler cannot go on: {' '.join(str(refusal).split())}"
+                ) from refusal
 
     def observe(self, metrics: Mapping[str, Tensor]) -> None:
         """Let those that wait for a plateau see a validation; a figure in doubt, NaN, is none.

@@ -6,7 +6,7 @@ from targets import StandardNormal, correlated_gaussian
 
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels import MALA, ULA, Cycle, GradientAscent
+from lightning_ebm.kernels import MALA, ULA, Cycle, GradientAscent, in_a_row
 
 
 def ends(kernel, problem, x, n_steps):
@@ -26,6 +26,47 @@ def test_ulas_variance_on_a_standard_normal_is_that_of_its_step(step_size):
     standard_error = expected * (2 / x.numel()) ** 0.5
     assert abs(x.square().mean() - expected) < 4.5 * standard_error
     assert abs(x.square().mean() - 1) > 4.5 * standard_error
+
+
+@pytest.mark.parametrize(
+    "kernel", [ULA(0.1), GradientAscent(0.1), Cycle([MALA(0.1), ULA(0.1)], [1, 4])]
+)
+def test_a_last_step_leads_where_any_does_without_a_gradient(kernel):
+    ended, counts = [], []
+    for steps in (5, 1):
+        problem = StandardNormal((2,)).problem()
+        torch.manual_seed(3)
+        chain = kernel.prepare(problem, Chain(torch.randn(30, 2)))
+        for _ in range(5 // steps):
+            chain, _ = (
+                in_a_row(kernel, problem, chain, steps)
+                if steps > 1
+                else kernel.step(problem, chain)
+            )
+        ended.append(chain.x)
+        counts.append((problem.evaluations.densities, problem.evaluations.scores))
+    assert torch.equal(*ended)
+    assert counts[0] == (counts[1][0], counts[1][1] - 30)
+
+
+def test_a_step_of_ones_own_is_the_last_too():
+    class Still(ULA):
+        def step(self, problem, chain):
+            return chain, {}
+
+    x = torch.randn(5, 2)
+    assert torch.equal(in_a_row(Still(), StandardNormal((2,)).problem(), Chain(x), 1)[0].x, x)
+
+
+@pytest.mark.parametrize("kernel", [ULA(0.1), Cycle([MALA(0.1), ULA(0.1)])])
+@pytest.mark.parametrize("score", [torch.nan, torch.inf])
+def test_a_chain_that_ended_where_there_is_no_score_goes_on_by_noise(kernel, score):
+    """A last step does not test the score that it leaves to the next draw."""
+    problem = StandardNormal((2,)).problem()
+    chain = Chain(torch.ones(50, 2), torch.zeros(50), torch.full((50, 2), score))
+    moved, _ = kernel.step(problem, kernel.prepare(problem, chain))
+    assert (moved.x != 1).all()
+    assert moved.score.isfinite().all()
 
 
 def test_gradient_ascent_goes_to_the_mode():

@@ -11,7 +11,7 @@ from targets import GaussianMixture, StandardNormal, bad_proposal, two_direction
 from torch import nn
 
 from lightning_ebm import MCMC, Problem, RealNVP
-from lightning_ebm.chain import Chain
+from lightning_ebm.chain import Chain, Ends
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import (
     HMC,
@@ -365,3 +365,20 @@ def test_one_leapfrog_of_unit_mass_is_mala():
         torch.manual_seed(22)
         ends.append(kernel.step(known.problem(), Chain(x))[0].x)
     assert torch.allclose(ends[0], ends[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("part", ["x", "log_prob", "score", "log_weight", "reference_score"])
+def test_one_number_that_is_not_finite_tells_its_chain_from_the_others(part, value):
+    torch.manual_seed(12)
+    ends = Ends(torch.randn(5), torch.randn(5), torch.randn(5, 2, 3), torch.randn(5, 2, 3))
+    chain = Chain(torch.randn(5, 2, 3), torch.randn(5), torch.randn(5, 2, 3), ends)
+    assert chain.finite().all()
+    getattr(chain if part in Chain._fields else ends, part)[3, ...].view(-1)[-1] = value
+    assert chain.finite().tolist() == [True, True, True, False, True]
+
+
+def test_infinities_of_both_signs_do_not_make_up_for_each_other():
+    x = torch.tensor([[torch.inf, 0.0], [0.0, 0.0]])
+    assert Chain(x, torch.zeros(2), -x).finite().tolist() == [False, True]
+    assert Chain(torch.cat([x, -x], dim=1)).finite().tolist() == [False, True]

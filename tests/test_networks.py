@@ -63,6 +63,26 @@ def test_what_was_frozen_before_stays_frozen():
     assert not any(flags(network))
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda network: nn.ModuleList([network, network]),
+        torch.jit.script,
+        lambda network: torch.compile(network, backend="eager"),
+        nn.DataParallel,
+    ],
+    ids=["twice in another", "script", "compile", "DataParallel"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_wraps_a_network_is_frozen_with_it_and_restored(wrap):
+    network = wrap(mixed())
+    before = flags(network)
+    with frozen(network):
+        assert not any(flags(network))
+    assert flags(network) == before
+    assert len(set(before)) == 2
+
+
 @pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.SyncBatchNorm(3), nn.LazyBatchNorm1d()])
 def test_batch_normalisation_is_refused_by_its_name(layer):
     energy = nn.Sequential(nn.Linear(2, 3), nn.Sequential(layer), nn.Linear(3, 1))

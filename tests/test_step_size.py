@@ -90,3 +90,9 @@ def test_a_step_size_that_is_not_positive_is_refused(initial):
 def test_a_target_that_is_no_probability_is_refused(target):
     with pytest.raises(SettingError, match="target_acceptance is"):
         StepSize(0.1, target)
+
+
+def test_a_step_size_is_of_the_type_that_is_asked_for_each_time():
+    step_size = StepSize(0.1)
+    for dtype in (torch.float32, torch.float64, torch.float32):
+        assert step_size(torch.zeros(3, dtype=dtype)).dtype == dtype

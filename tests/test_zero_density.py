@@ -25,6 +25,7 @@ from lightning_ebm.kernels import (
     CrankNicolsonISIR,
     Cycle,
     GradientAscent,
+    in_a_row,
 )
 from lightning_ebm.registry import find
 from lightning_ebm.starts import FromData, FromFlow, Noise, Persistent, Start
@@ -171,8 +172,7 @@ def test_where_no_chain_stands_at_zero_density_nothing_more_is_evaluated_or_draw
             draws.append(sampler(problem, 50).x)
         else:
             chain = Chain(sampler.start.begin(space, 50))
-            for _ in range(sampler.n_steps):
-                chain, _ = sampler.kernel.step(space, chain)
+            chain, _ = in_a_row(sampler.kernel, space, chain, sampler.n_steps)
             draws.append(space.to_data(chain.x))
         counts.append((problem.evaluations.densities, problem.evaluations.scores))
     assert torch.equal(*draws)

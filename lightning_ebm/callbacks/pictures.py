@@ -48,7 +48,7 @@ class Pictures(L.Callback):
         self.n_images = n_images
         self.show_range = show_range
         self.drawn_at = -1
-        self.data: Tensor | None = None
+        self.batch: Any = None
 
     def on_train_batch_end(
         self,
@@ -59,7 +59,7 @@ class Pictures(L.Callback):
         batch_idx: int,
     ) -> None:
         """Draw at every n-th step."""
-        self.data = pl_module.points(batch)
+        self.batch = batch
         if trainer.global_step % self.every_n_steps == 0:
             self._draw(trainer, pl_module)
 
@@ -69,7 +69,7 @@ class Pictures(L.Callback):
 
     def _draw(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         step = trainer.global_step
-        if self.data is None or self.drawn_at == step:
+        if self.batch is None or self.drawn_at == step:
             return
         self.drawn_at = step
         # Lightning asks all processes for the folder's name.
@@ -84,19 +84,20 @@ class Pictures(L.Callback):
 
     @torch.no_grad()
     def _figure(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> Figure | None:
-        shape = self.data.shape[1:]
+        data = pl_module.points(self.batch)
+        shape = data.shape[1:]
         flow = pl_module.flow if pl_module.sampler.uses_flow else None
         with isolated():
             if tuple(shape) == (2,):
                 return plane(
-                    self.data,
+                    data,
                     pl_module.latest_draw.x,
                     pl_module.evaluated_log_density,
                     None if flow is None else flow.log_prob,
                 )
             if len(shape) != 3:
                 return None
-            grids = {"data": self.data, "chains": pl_module.latest_draw.x}
+            grids = {"data": data, "chains": pl_module.latest_draw.x}
             if flow is not None:
                 grids["flow samples"] = flow.sample(self.n_images)[0]
             return image_grids(

@@ -6,13 +6,24 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import proxy
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from lightning_ebm.checkpoints.writing import copies_files, copy_whole
+from lightning_ebm.errors import SettingError
+
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+class Written(NamedTuple):
+    """A file that was written, and where training stood."""
+
+    path: str
+    moment: str
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -32,6 +43,9 @@ class RunCheckpoint(ModelCheckpoint):
         super().__init__(*args, **kwargs)
         self.kept: set[str] = set()
         self.replaced: list[str] = []
+        self._written: Written | None = None
+        self._named_last = ""
+        self._require_filename()
 
     @property
     def state_key(self) -> str:
@@ -95,17 +109,68 @@ class RunCheckpoint(ModelCheckpoint):
         exists = super().file_exists(filepath, trainer)
         return exists and not self.replaces_files
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See that validation measures what the best is judged by, if it is to.
+
+        Raises:
+            SettingError: if it does not.
+        """
+        fits = trainer.state.fn == "fit" and not trainer.sanity_checking
+        metrics = trainer.callback_metrics
+        if fits and (self.monitor or "").startswith("val/") and self.monitor not in metrics:
+            raise SettingError(
+                f"checkpoint.monitor is '{self.monitor}', which this run does not measure: give "
+                f"one of {', '.join(sorted(name for name in metrics if name.startswith('val/')))}"
+            )
+        super().on_validation_end(trainer, pl_module)
+
+    def _require_filename(self) -> None:
+        try:
+            self.format_checkpoint_name({"epoch": 0, "step": 0})
+        except (ValueError, KeyError, IndexError) as mistake:
+            raise SettingError(
+                f"checkpoint.filename is '{self.filename}', no pattern of a name ({mistake}): "
+                "write figures as {step} or {val/kl:.2f}"
+            ) from mistake
+
     def _here(self, path: str) -> str:
         return str(Path(self.dirpath) / Path(path).name) if path else path
 
     def _recorded(self) -> set[str]:
         return {self.best_model_path, self.last_model_path, *self.best_k_models} - {""}
 
+    def _save_last_checkpoint(
+        self, trainer: L.Trainer, monitor_candidates: dict[str, Tensor]
+    ) -> None:
+        """Save under the name of the last: the bytes of the file just written, if there is one."""
+        super()._save_last_checkpoint(trainer, monitor_candidates)
+        self._written = None
+
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
+        moment, written = _moment(trainer), self._written
+        again = written is not None and written.moment == moment and written.path != filepath
+        # The record in that file names its last already, unless this is the first of that name.
+        if again and self._named_last == filepath and copies_files(trainer.strategy, filepath):
+            self._save_copy(trainer, written.path, filepath)
+        else:
+            self._save_anew(trainer, filepath)
+        self._written = Written(filepath, moment)
+        self._named_last = self.last_model_path
+        self.kept.add(filepath)
+
+    def _save_copy(self, trainer: L.Trainer, written: str, filepath: str) -> None:
+        if trainer.is_global_zero:
+            copy_whole(Path(written), Path(filepath))
+        trainer.strategy.barrier("RunCheckpoint")
+        self._last_global_step_saved = trainer.global_step
+        self._last_checkpoint_saved = filepath
+        for logger in trainer.loggers if trainer.is_global_zero else ():
+            logger.after_save_checkpoint(proxy(self))
+
+    def _save_anew(self, trainer: L.Trainer, filepath: str) -> None:
         goes = self.kept - self._recorded() - {filepath}
         self.replaced = [] if self.save_top_k == -1 else sorted(goes)
         super()._save_checkpoint(trainer, filepath)
-        self.kept.add(filepath)
 
     def _should_remove_checkpoint(self, trainer: L.Trainer, previous: str, current: str) -> bool:
         if self.replaces_origin and previous != current and self.dirpath is not None:
@@ -125,3 +190,9 @@ class RunCheckpoint(ModelCheckpoint):
             beside.symlink_to(os.path.relpath(filepath, link.parent))
             beside.replace(link)
         trainer.strategy.barrier()
+
+
+def _moment(trainer: L.Trainer) -> str:
+    """Where training stands: between two saves of one moment nothing has changed."""
+    loop = trainer.fit_loop
+    return repr((trainer.global_step, loop.epoch_progress, loop.epoch_loop.batch_progress))

@@ -13,6 +13,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.trainer.connectors.signal_connector import _HandlersCompose
 
 from lightning_ebm.checkpoints.last_step import (
     ends,
@@ -59,9 +60,10 @@ class StopSafely(L.Callback):
         self.validated_step = -1
         if not saves(trainer) or threading.current_thread() is not threading.main_thread():
             return
-        # Lightning has just put its own where the job is to be requeued.
+        # Lightning has just put its own where the job is to be requeued. Others have put theirs
+        # since, torch for the end of a loader's workers.
         handlers = {s: signal.getsignal(s) for s in self.handlers_before if s != signal.SIGTERM}
-        self.requeue = {s: h for s, h in handlers.items() if h != self.handlers_before[s]}
+        self.requeue = {s: h for s, h in handlers.items() if isinstance(h, _HandlersCompose)}
         for s in {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, *self.requeue}:
             if self.handlers_before[s] in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(s, self._on_signal)

@@ -19,6 +19,7 @@ import torch
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.strategies import Strategy
 
 from lightning_ebm.errors import SettingError
 
@@ -51,6 +52,27 @@ class WholeFiles(TorchCheckpointIO):
         contents = io.BytesIO()
         torch.save(checkpoint, contents)
         write_whole(Path(local_path), contents.getbuffer())
+
+
+def copies_files(strategy: Strategy, path: str) -> bool:
+    """Whether what a strategy saves under a path is one local file, which can be copied."""
+    saves_plainly = type(strategy).save_checkpoint is Strategy.save_checkpoint
+    return (
+        saves_plainly
+        and type(strategy.checkpoint_io) is WholeFiles
+        and isinstance(url_to_fs(path)[0], LocalFileSystem)
+    )
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Let a file hold what another holds, or what it held before.
+
+    A copy, for a link would make of what happens to one file the other's fate too.
+
+    Raises:
+        SettingError: if the disk is full or cannot be written to.
+    """
+    write_whole(path, source.read_bytes())
 
 
 def write_whole(path: Path, contents: bytes | memoryview) -> None:

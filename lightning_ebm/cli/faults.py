@@ -11,6 +11,7 @@ import lightning as L
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from lightning_ebm.cli.users_code import users_code
 from lightning_ebm.data import Density
 from lightning_ebm.errors import PlugInError, SettingError
 from lightning_ebm.flows import Flow
@@ -76,7 +77,7 @@ def refusal(failure: BaseException, trainer: dict[str, Any]) -> SettingError:
     )
 
 
-def fault_in(failure: Exception, trainer: dict[str, Any]) -> SettingError | None:
+def fault_in(failure: BaseException, trainer: dict[str, Any]) -> SettingError | None:
     """The user's fault that stopped a run; None if it was none of theirs.
 
     Args:
@@ -94,7 +95,12 @@ def fault_in(failure: Exception, trainer: dict[str, Any]) -> SettingError | None
             f"({failure.strerror}): make room or mend permissions, or give another "
             "trainer.default_root_dir"
         )
-    return None
+    if isinstance(failure, FloatingPointError) or (code := users_code(failure)) is None:
+        return None
+    if "Original Traceback" in message:
+        # Of a loader's worker: its last line says what it was.
+        message = str(failure).strip().splitlines()[-1]
+    return PlugInError(f"{code} failed: {type(failure).__name__}: {message}: mend it")
 
 
 def _unwrapped(failure: BaseException) -> BaseException:

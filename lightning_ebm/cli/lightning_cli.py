@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 
 import lightning as L
@@ -21,6 +22,7 @@ from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.cli.arguments import class_at, mentioned
 from lightning_ebm.cli.configurations import packaged, resolve
+from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.origin import Origin, with_origin
@@ -28,7 +30,7 @@ from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.cli.time_limit import end_if_time_is_up
-from lightning_ebm.cli.traces import Traces
+from lightning_ebm.cli.traces import Traces, require_writable
 from lightning_ebm.errors import SettingError
 from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
@@ -85,9 +87,11 @@ class EBMCLI(LightningCLI):
             self._run(args)
         except ParserError:
             raise
-        except Exception as failure:
+        except (Exception, SystemExit) as failure:
             given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
             fault = fault_in(failure, given)
+            if fault is None and isinstance(failure, SystemExit):
+                raise
             if fault is None:
                 raise RunFailure(None if self.traces is None else self.traces.folder) from failure
             if self.traces is not None:
@@ -175,7 +179,11 @@ class EBMCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Note what is on disk, and see that the checkpoint fits, before anything is written."""
+        require_cores(self.trainer)
         self.traces = Traces(self.trainer)
+        for callback in self.trainer.checkpoint_callbacks if self.subcommand == "fit" else ():
+            if callback.dirpath is not None:
+                require_writable(Path(callback.dirpath), "checkpoint.dirpath", callback.dirpath)
         settings = self.config[self.subcommand]
         path = settings.get("ckpt_path")
         if path is not None and settings.get("weights_only", True):

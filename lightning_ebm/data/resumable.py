@@ -14,7 +14,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 from torch.utils.data import get_worker_info as worker_info
 
-from lightning_ebm.random_state import derived_seed, seeded
+from lightning_ebm.random_state import Moment, derived_seed, lent, seeded
+
+_END = object()
 
 ORDER, ITEMS = 0, 1
 """What is drawn for a batch: which items it has, and what is random in them."""
@@ -59,7 +61,8 @@ class ResumableLoader(DataLoader):
     Args:
         dataset: any but an iterable one.
         place: tells where training stands when a pass begins.
-        on_batch: called when a batch has been loaded.
+        stream: tells where the global generators are to be when a batch has been loaded; None
+            for where they were before it.
         seeds_sampler: whether a `DistributedSampler` is seeded by the run's seed.
         settings: all else that a `DataLoader` takes.
     """
@@ -69,19 +72,19 @@ class ResumableLoader(DataLoader):
         dataset: Dataset,
         *,
         place: Callable[[], Place],
-        on_batch: Callable[[], None],
+        stream: Callable[[], Moment | None],
         seeds_sampler: bool = True,
         **settings: Any,  # noqa: ANN401 - torch's own
     ) -> None:
         self.place = place
-        self.on_batch = on_batch
+        self.stream = stream
         self.seeds_sampler = seeds_sampler
         self._inner: DataLoader | None = None
         super().__init__(dataset, **settings)
 
     @classmethod
     def of(
-        cls, loader: DataLoader, place: Callable[[], Place], on_batch: Callable[[], None]
+        cls, loader: DataLoader, place: Callable[[], Place], stream: Callable[[], Moment | None]
     ) -> ResumableLoader:
         """The same loader, as one that begins where training stands."""
         # A batch sampler of torch's own kind is made anew; Trainer exchanges its sampler then.
@@ -91,13 +94,21 @@ class ResumableLoader(DataLoader):
         settings = {name: getattr(loader, name) for name in names if hasattr(loader, name)}
         settings = {name: value for name, value in settings.items() if name not in left_out}
         own = isinstance(_innermost(loader), DistributedSampler)
-        return cls(place=place, on_batch=on_batch, seeds_sampler=not own, **settings)
+        return cls(place=place, stream=stream, seeds_sampler=not own, **settings)
 
     def __iter__(self) -> Iterator[Any]:
         # A generator, so that the place is asked for with the first batch. Trainer makes its
         # iterator before it knows the epoch.
-        for batch in self._loading():
-            self.on_batch()
+        batches = iter(self._loading())
+        while True:
+            stream = self.stream() or Moment.now()
+            try:
+                with lent():
+                    batch = next(batches, _END)
+            finally:
+                stream.put_back()
+            if batch is _END:
+                return
             yield batch
 
     def state_dict(self) -> dict[str, Any]:

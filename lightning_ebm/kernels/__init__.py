@@ -7,7 +7,7 @@ from lightning_ebm.kernels.gradient_ascent import GradientAscent
 from lightning_ebm.kernels.hmc import HMC
 from lightning_ebm.kernels.imh import IMH
 from lightning_ebm.kernels.isir import ISIR
-from lightning_ebm.kernels.kernel import Info, Kernel, average
+from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row, in_turn
 from lightning_ebm.kernels.mala import MALA
 from lightning_ebm.kernels.ula import ULA
 
@@ -25,4 +25,6 @@ __all__ = [
     "Info",
     "Kernel",
     "average",
+    "in_a_row",
+    "in_turn",
 ]

@@ -6,7 +6,7 @@ from torch import nn
 
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels.kernel import Info, Kernel, average
+from lightning_ebm.kernels.kernel import Info, Kernel, in_turn
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import MOST
 
@@ -38,15 +38,18 @@ class Cycle(Kernel):
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """What the first kernel that is applied needs."""
-        applied = (k for k, count in zip(self.kernels, self.repeats, strict=True) if count)
-        first = next(applied, None)
-        return super().prepare(problem, chain) if first is None else first.prepare(problem, chain)
+        return self._applied()[0].prepare(problem, chain)
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One round of all kernels."""
-        infos = []
-        for kernel, repeats in zip(self.kernels, self.repeats, strict=True):
-            for _ in range(repeats):
-                chain, info = kernel.step(problem, chain)
-                infos.append(info)
-        return chain, average(infos)
+        return in_turn(problem, chain, [kernel.step for kernel in self._applied()])
+
+    def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One round, the last step of whose last kernel is the last."""
+        *others, last = self._applied()
+        steps = [*(kernel.step for kernel in others), last.last_step]
+        return in_turn(problem, chain, steps)
+
+    def _applied(self) -> list[Kernel]:
+        counted = zip(self.kernels, self.repeats, strict=True)
+        return [kernel for kernel, count in counted for _ in range(count)]

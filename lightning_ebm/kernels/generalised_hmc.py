@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lightning_ebm.chain import Chain, choose, with_score
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels.kernel import Info, Kernel
+from lightning_ebm.kernels.kernel import Info, Kernel, share_of
 from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import acceptance
@@ -95,8 +95,8 @@ class GeneralisedHMC(Kernel):
         self.step_size.adapt(probability)
         return choose(accepted, moved, stayed), {
             "acceptance_local": probability.mean(),
-            "non_finite": (~usable).to(chain.x.dtype).mean(),
-            "step_size": self.step_size.typical(chain.x),
+            "non_finite": share_of(~usable, probability),
+            "step_size": self.step_size.typical(step_size),
         }
 
     def _decide(

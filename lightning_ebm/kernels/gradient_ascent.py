@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lightning_ebm.chain import Chain, choose, with_score
+from lightning_ebm.chain import Chain, Knowing, with_density, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.langevin import along
+from lightning_ebm.kernels.langevin import along, unadjusted, with_drift
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_positive
@@ -34,15 +34,15 @@ class GradientAscent(Kernel):
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One step uphill; chains whose new density or score is not finite stay."""
-        chain = with_score(problem, chain)
-        step_size = self.step_size(chain.x)
+        return self._step(problem, chain, with_score)
+
+    def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One step uphill; the score where it leads is not computed, and not tested."""
+        return self._step(problem, chain, with_density)
+
+    def _step(self, problem: Problem, chain: Chain, known: Knowing) -> tuple[Chain, Info]:
+        chain, step_size = with_drift(problem, chain), self.step_size(chain.x)
         move = along(step_size, chain.x) * chain.score
         if self.limit is not None:
             move = move.clamp(-self.limit, self.limit)
-        proposed = with_score(problem, Chain(chain.x + move))
-        finite = proposed.finite()
-        info = {
-            "non_finite": (~finite).to(chain.x).mean(),
-            "step_size": self.step_size.typical(chain.x),
-        }
-        return choose(finite, proposed, chain), info
+        return unadjusted(chain, known(problem, Chain(chain.x + move)), step_size)

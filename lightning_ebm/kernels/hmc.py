@@ -68,7 +68,7 @@ class HMC(Kernel):
         decision = decide(chain, proposed, log_ratio)
         self.step_size.adapt(decision.probability)
         return decision.chain, decision.info("local") | {
-            "step_size": self.step_size.typical(chain.x)
+            "step_size": self.step_size.typical(step_size)
         }
 
     def _mass(self, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,23 @@ Info = dict[str, Tensor]
 class Kernel(nn.Module, ABC):
     """One Markov transition.
 
-    To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores. Use
-    `with_density` and `with_score` of `lightning_ebm.chain`, so that nothing is evaluated twice. A
-    kernel that learns anything keeps it by `get_extra_state` / `set_extra_state`, and learns only
-    while `self.training` is true: a kernel in eval mode is one fixed transition.
+    To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores; and
+    `last_step`, if it computes what only a next step uses. Use `with_density` and `with_score` of
+    `lightning_ebm.chain`, so that nothing is evaluated twice. A kernel that learns anything keeps
+    it by `get_extra_state` / `set_extra_state`, and learns only while `self.training` is true: a
+    kernel in eval mode is one fixed transition.
 
     Attributes:
         exact: whether the transition leaves the target invariant.
     """
 
     exact: bool
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """A class with a step of its own does not inherit another's last step."""
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__ and "last_step" not in cls.__dict__:
+            cls.last_step = Kernel.last_step
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """The chain with what the next `step` needs at its points, its log-density at least.
@@ -43,8 +50,34 @@ class Kernel(nn.Module, ABC):
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """Move every chain once; the chain returned carries what is known at its points."""
 
+    def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """A step after which no other follows: it need not compute what only a next one uses."""
+        return self.step(problem, chain)
+
 
 def average(infos: Sequence[Info]) -> Info:
     """Mean of each entry over the transitions that reported it."""
     keys = dict.fromkeys(key for info in infos for key in info)
     return {key: torch.stack([info[key] for info in infos if key in info]).mean() for key in keys}
+
+
+def share_of(which: Tensor, like: Tensor) -> Tensor:
+    """The share of true entries, a number of the type of `like`."""
+    return which.mean(dtype=like.dtype)
+
+
+Step = Callable[[Problem, Chain], tuple[Chain, Info]]
+
+
+def in_turn(problem: Problem, chain: Chain, steps: Iterable[Step]) -> tuple[Chain, Info]:
+    """The chain after all of these steps, and what happened in them on average."""
+    infos = []
+    for step in steps:
+        chain, info = step(problem, chain)
+        infos.append(info)
+    return chain, average(infos)
+
+
+def in_a_row(kernel: Kernel, problem: Problem, chain: Chain, n_steps: int) -> tuple[Chain, Info]:
+    """The chain after so many steps of a kernel, the last of which is the last."""
+    return in_turn(problem, chain, [*[kernel.step] * (n_steps - 1), kernel.last_step])

@@ -1,12 +1,24 @@
-"""The Langevin proposal: what ULA makes its move by, and the ratio by which MALA corrects it."""
+"""The Langevin proposal: ULA goes wherever it leads, and MALA corrects it by a ratio."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from lightning_ebm.chain import Chain, per_point, squared_norm, with_score
+from lightning_ebm.chain import Chain, choose, per_point, squared_norm, with_score
+from lightning_ebm.kernels.kernel import Info, share_of
+from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
+
+
+def with_drift(problem: Problem, chain: Chain) -> Chain:
+    """The chain with its log-density, and with its score as what drifts it: 0 where there is none.
+
+    A last step does not compute the score where it leads, so that a chain may have ended where
+    that is not finite: it goes on by noise alone.
+    """
+    chain = with_score(problem, chain)
+    return chain._replace(score=chain.score.nan_to_num(0.0, 0.0, 0.0))
 
 
 def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
@@ -14,6 +26,13 @@ def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
     noise = torch.randn_like(chain.x)
     step_size = along(step_size, chain.x)
     return chain.x + step_size * chain.score + (2 * step_size).sqrt() * noise
+
+
+def unadjusted(chain: Chain, proposed: Chain, step_size: Tensor) -> tuple[Chain, Info]:
+    """Go wherever was proposed, but where what is known of it is not finite: there chains stay."""
+    finite = proposed.finite()
+    info = {"non_finite": share_of(~finite, chain.x), "step_size": StepSize.typical(step_size)}
+    return choose(finite, proposed, chain), info
 
 
 def langevin_log_density(to: Tensor, start: Chain, step_size: Tensor) -> Tensor:

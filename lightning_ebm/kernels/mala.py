@@ -41,5 +41,5 @@ class MALA(Kernel):
         decision = decide(chain, proposed, log_ratio)
         self.step_size.adapt(decision.probability)
         return decision.chain, decision.info("local") | {
-            "step_size": self.step_size.typical(chain.x)
+            "step_size": self.step_size.typical(step_size)
         }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, choose
-from lightning_ebm.kernels.kernel import Info
+from lightning_ebm.kernels.kernel import Info, share_of
 
 
 class Decision(NamedTuple):
@@ -30,7 +30,7 @@ class Decision(NamedTuple):
         """Mean acceptance, under "local" or "global", and the share of unusable proposals."""
         return {
             f"acceptance_{move}": self.probability.mean(),
-            "non_finite": (~self.usable).to(self.probability.dtype).mean(),
+            "non_finite": share_of(~self.usable, self.probability),
         }
 
 
@@ -61,5 +61,4 @@ def metropolis_hastings(
 def acceptance(proposed: Chain, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
     """Which proposals are usable, and the probability of accepting each, `(n,)` both."""
     usable = proposed.finite() & ~log_ratio.isnan()
-    probability = torch.where(usable, log_ratio.clamp(max=0).exp(), torch.zeros_like(log_ratio))
-    return usable, probability
+    return usable, torch.where(usable, log_ratio.clamp(max=0).exp(), 0.0)

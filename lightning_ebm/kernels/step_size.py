@@ -40,6 +40,7 @@ class StepSize(nn.Module):
         self.log_value = torch.tensor(initial, dtype=torch.float64).log()
         self.target_acceptance = target_acceptance
         self.rate = rate
+        self._latest: tuple[Tensor, Tensor | None] = self.log_value, None
 
     def spread(self, n_groups: int) -> None:
         """Give each of so many equal groups of chains, one after the other, its own step size.
@@ -57,12 +58,11 @@ class StepSize(nn.Module):
 
         One number, or where it is spread over groups one for each point, `(n,)`.
         """
-        value = self.log_value.exp().to(like)
+        value, of = self._latest
+        if of is not self.log_value or value.dtype != like.dtype or value.device != like.device:
+            value = self.log_value.exp().to(like)
+            self._latest = value, self.log_value
         return value if value.dim() == 0 else value.repeat_interleave(len(like) // len(value))
-
-    def typical(self, like: Tensor) -> Tensor:
-        """One number to report: the step size, or the geometric mean of those of the groups."""
-        return self.log_value.mean().exp().to(like)
 
     def adapt(self, probability: Tensor) -> None:
         """Learn from the acceptance probabilities `(n,)` of a transition, or from their mean.
@@ -71,9 +71,14 @@ class StepSize(nn.Module):
         """
         if self.training and self.target_acceptance is not None:
             shape = (len(self.log_value), -1) if self.log_value.dim() else (-1,)
-            acceptance = probability.double().reshape(shape).mean(-1)
+            acceptance = probability.reshape(shape).mean(-1, dtype=torch.float64)
             change = self.rate * (acceptance - self.target_acceptance)
             self.log_value = self.log_value.to(acceptance.device) + change
+
+    @staticmethod
+    def typical(step_size: Tensor) -> Tensor:
+        """One number to report: the step size, or the geometric mean of those of all chains."""
+        return step_size if step_size.dim() == 0 else step_size.log().mean().exp()
 
     def get_extra_state(self) -> dict[str, Tensor | float | None]:
         """What a checkpoint keeps: the value, and as what it was configured."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lightning_ebm.chain import Chain, choose, with_score
+from lightning_ebm.chain import Chain, Knowing, with_density, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
-from lightning_ebm.kernels.langevin import langevin_proposal
+from lightning_ebm.kernels.langevin import langevin_proposal, unadjusted, with_drift
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 
@@ -33,12 +33,13 @@ class ULA(Kernel):
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One Langevin step; chains whose new density or score is not finite stay."""
-        chain = with_score(problem, chain)
-        step_size = self.step_size(chain.x)
-        proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
-        finite = proposed.finite()
-        info = {
-            "non_finite": (~finite).to(chain.x).mean(),
-            "step_size": self.step_size.typical(chain.x),
-        }
-        return choose(finite, proposed, chain), info
+        return self._step(problem, chain, with_score)
+
+    def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
+        """One Langevin step; the score where it leads is not computed, and not tested."""
+        return self._step(problem, chain, with_density)
+
+    def _step(self, problem: Problem, chain: Chain, known: Knowing) -> tuple[Chain, Info]:
+        chain, step_size = with_drift(problem, chain), self.step_size(chain.x)
+        proposed = known(problem, Chain(langevin_proposal(chain, step_size)))
+        return unadjusted(chain, proposed, step_size)

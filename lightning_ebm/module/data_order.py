@@ -5,7 +5,7 @@ The seed is all that a checkpoint holds of it; where training stands is in Train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data import DataLoader, IterableDataset
 
 from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
+from lightning_ebm.errors import SettingError
+from lightning_ebm.random_state import Moment
 
 
 class DataOrder:
@@ -33,12 +35,12 @@ class DataOrder:
         self._saved: dict[str, Any] | None = None
         self._rank = 0
 
-    def attach(self, trainer: L.Trainer, on_batch: Callable[[], None]) -> None:
+    def attach(self, trainer: L.Trainer, stream: Callable[[], Moment | None]) -> None:
         """Stand between Trainer and where its training data come from.
 
         Args:
             trainer: about to fit.
-            on_batch: called when a batch has been loaded.
+            stream: where generators are to be when a batch has been loaded: see `ResumableLoader`.
         """
         loop = trainer.fit_loop
         # Made anew, since an earlier fit may have ended before it could detach.
@@ -52,7 +54,7 @@ class DataOrder:
             return Place(self.seed, self._rank, epoch, done)
 
         def resumable(loader: object) -> object:
-            return ResumableLoader.of(loader, place, on_batch) if can_resume(loader) else loader
+            return ResumableLoader.of(loader, place, stream) if can_resume(loader) else loader
 
         source = loop._data_source = _ResumableSource(plain, resumable)
 
@@ -66,6 +68,11 @@ class DataOrder:
     def one_pass(trainer: L.Trainer) -> Iterator[Any]:
         """Batches of the user's training data apart from Trainer's loop, in another order."""
         loaders = trainer.fit_loop._data_source.plain.dataloader()
+        if not all(isinstance(loader, Iterable) for loader in tree_leaves(loaders)):
+            raise SettingError(
+                f"data gives {loaders!r:.80} where batches of training are asked for: let "
+                "train_dataloader return a DataLoader"
+            )
         combined = isinstance(loaders, CombinedLoader)
         for batch, _, _ in loaders if combined else CombinedLoader(loaders, "max_size_cycle"):
             yield batch

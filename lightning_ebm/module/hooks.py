@@ -24,6 +24,7 @@ from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
+from lightning_ebm.module.lean_trainer import make_lean
 from lightning_ebm.module.learners import step_figures, unwrapped
 from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.one_run import require_one_run
@@ -75,8 +76,9 @@ class TrainedByLightning(EvaluatedByLightning):
         """Fit standardisations and the Gaussian to data, unless that is done."""
         if stage == "fit":
             check_trainer(self.trainer)
+            make_lean(self.trainer, self, stage)
             # What callbacks and validation have drawn since the last step does not count.
-            self.data_order.attach(self.trainer, self.negative_phase.put_back)
+            self.data_order.attach(self.trainer, lambda: self.negative_phase.stream)
         if stage == "fit" and not self.prepared:
             with isolated():
                 data = first_points(self._points_of_one_pass())
@@ -90,6 +92,7 @@ class TrainedByLightning(EvaluatedByLightning):
         """Go on with the random state of a resumed run; in a new one seed, and pre-train."""
         seed = torch.initial_seed()
         self.learners.require_validation(comes=self.trainer.enable_validation)
+        self.learners.require_length(self.trainer.max_steps, self.trainer.max_epochs)
         self.resumption.say()
         self.data_order.begin(self.trainer.strategy.broadcast(seed), self.global_rank)
         self.negative_phase.begin(seed, self.global_rank)
@@ -153,7 +156,8 @@ class TrainedByLightning(EvaluatedByLightning):
 
     def on_after_backward(self) -> None:
         """A batch has drawn what it draws, and its gradients wait for their step."""
-        self.negative_phase.mark()
+        if self.trainer.fit_loop._should_accumulate():
+            self.negative_phase.mark()
         self.accumulation.waits = True
 
     def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:

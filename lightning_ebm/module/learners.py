@@ -82,6 +82,17 @@ class Learners:
                 "0, or choose another scheduler"
             )
 
+    def require_length(self, max_steps: int, max_epochs: int | None) -> None:
+        """Raise `SettingError` if a scheduler comes to its end before the run does.
+
+        Where the run ends by steps or by epochs, whichever come first, that is seen on the way.
+        """
+        counted, other = (max_steps, max_epochs)
+        if self.interval == "epoch":
+            counted, other = other, counted
+        if counted is not None and other == -1:
+            self.scheduler.require_length(counted)
+
     def _behind(self, checkpoint: dict[str, Any]) -> int:
         if self.interval == "step":
             return checkpoint.get("global_step", 0)
@@ -111,10 +122,14 @@ class Learners:
         default: float | None,
         clip_gradients: Callable[[Optimizer, float], None],
     ) -> None:
-        """Clip each network by itself, so that neither's gradient shrinks the other's."""
+        """Clip each network by itself, so that neither's gradient shrinks the other's.
+
+        One whose norm is not finite stays as it is, and the step refuses it: clipped it would be
+        zero, or finite where it was infinite.
+        """
         for name, part in joint.optimizers.items():
             limit = default if self.clips[name] is None else self.clips[name]
-            if limit is not None:
+            if limit is not None and _norm(part).isfinite():
                 clip_gradients(part, limit)
 
     def teach_flow_again(
@@ -138,8 +153,7 @@ def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
     """Each network's gradient norm, as it is now, and learning rate."""
     figures: dict[str, Tensor | float] = {}
     for name, part in joint.optimizers.items():
-        gradients = [p.grad for g in part.param_groups for p in g["params"] if p.grad is not None]
-        figures[f"gradient_norm/{name}"] = nn.utils.get_total_norm(gradients)
+        figures[f"gradient_norm/{name}"] = _norm(part)
         figures[f"learning_rate/{name}"] = part.param_groups[0]["lr"]
     return figures
 
@@ -147,6 +161,11 @@ def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
 def unwrapped(optimizer: Optimizer) -> JointOptimizer:
     """The joint optimizer inside Lightning's own wrapper, which is what hooks are given."""
     return getattr(optimizer, "optimizer", optimizer)
+
+
+def _norm(optimizer: Optimizer) -> Tensor:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _learning(*modules: nn.Module) -> list[nn.Parameter]:

@@ -61,6 +61,7 @@ class EnergyBasedModel(L.LightningModule):
     recovery: Recovery
     on_divergence: str
     evaluation: Evaluation
+    _knows_shape: bool = False
 
     @classmethod
     def load_from_checkpoint(
@@ -143,8 +144,11 @@ class EnergyBasedModel(L.LightningModule):
 
         In the type of the model; of the shape that it was fitted to, once it is.
         """
+        if not self._knows_shape:
+            # Once it is prepared it is for good: its device is not waited for at every batch.
+            self._knows_shape = bool(self.prepared)
         mean = self.reference.mean
-        return points_of(batch, mean if self.prepared else mean.new_zeros(()))
+        return points_of(batch, mean if self._knows_shape else mean.new_zeros(()))
 
     def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
         """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""

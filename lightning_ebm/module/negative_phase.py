@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lightning_ebm.checked_draw import checked_draw
 from lightning_ebm.module.chain_watch import ChainWatch
 from lightning_ebm.problem import Problem
-from lightning_ebm.random_state import random_state, said_seed, seed_process, set_random_state
+from lightning_ebm.random_state import Moment, said_seed, seed_process, set_random_state
 from lightning_ebm.resuming import in_place_of, say
 from lightning_ebm.sampler import Draw, Sampler
 
@@ -50,10 +50,10 @@ class NegativePhase:
         self.problem: Problem | None = None
         self.latest: Draw | None = None
         self.watch = ChainWatch()
-        self.stream: dict[str, object] | None = None
+        self.stream: Moment | None = None
         self.seed: int | None = None
         self.resumed: SavedStream | None = None
-        self.ended: dict[str, object] | None = None
+        self.ended: Moment | None = None
 
     def begin(self, seed: int, rank: int) -> None:
         """Go on with the stream of a resumed run; in a new one seed this process.
@@ -87,14 +87,14 @@ class NegativePhase:
 
     def mark(self) -> None:
         """Remember where the stream of training is."""
-        self.stream = random_state()
+        self.stream = Moment.now()
 
     def put_back(self) -> None:
         """Put the stream back to where training left it."""
         if self.stream is not None:
-            set_random_state(self.stream)
+            self.stream.put_back()
 
-    def resume_from(self, random: dict[str, object]) -> None:
+    def resume_from(self, random: Moment) -> None:
         """Let the stream of training be that of an earlier state."""
         self.stream = random
 
@@ -104,8 +104,9 @@ class NegativePhase:
 
     def state(self) -> dict[str, object]:
         """What a checkpoint holds of it beside the sampler: where the stream is."""
-        resumed = None if self.resumed is None else self.resumed.state
-        return self.stream or resumed or self.ended or random_state()
+        if self.stream is None and self.resumed is not None and self.resumed.state is not None:
+            return self.resumed.state
+        return (self.stream or self.ended or Moment.now()).plain()
 
     def take_up(self, state: dict[str, object] | None, seed: int | None, step: int) -> None:
         """Take up what a checkpoint held, to go on from there when training begins.

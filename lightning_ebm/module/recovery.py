@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from lightning_ebm.optimizers import JointOptimizer
-from lightning_ebm.random_state import random_state
+from lightning_ebm.random_state import Moment
 
 EVERY = 25
 """Steps between two states kept."""
@@ -32,13 +32,13 @@ class State:
         step: steps taken.
         networks: state of each network that changes, by name.
         optimizer: state of the joint optimizer.
-        random: state of the random generators.
+        random: where the random generators stood.
     """
 
     step: int
     networks: dict[str, dict[str, Any]]
     optimizer: dict[str, Any]
-    random: dict[str, object]
+    random: Moment
 
 
 class Recovery:
@@ -68,7 +68,7 @@ class Recovery:
         if not self._kept or step - self._kept[-1].step >= EVERY:
             states = {name: network.state_dict() for name, network in networks.items()}
             self._kept.append(
-                State(step, *copy.deepcopy((states, joint.state_dict())), random_state())
+                State(step, _copied(states), _copied(joint.state_dict()), Moment.now())
             )
 
     def blame(self, parts: dict[str, Tensor | None]) -> None:
@@ -103,9 +103,11 @@ class Recovery:
             for rate in ("lr", "initial_lr", "max_lr", "min_lr"):
                 if rate in group:
                     group[rate] = group[rate] * SLOWER
-        for scheduler in schedulers:
-            if hasattr(scheduler, "base_lrs"):
-                scheduler.base_lrs = [rate * SLOWER for rate in scheduler.base_lrs]
+        for scheduler in _with_inner(schedulers):
+            for rates in ("base_lrs", "max_lrs"):
+                if hasattr(scheduler, rates):
+                    slower = [rate * SLOWER for rate in getattr(scheduler, rates)]
+                    setattr(scheduler, rates, slower)
         return state
 
     def save(self, checkpoint: dict[str, Any]) -> None:
@@ -116,3 +118,24 @@ class Recovery:
         """Take it up; states are kept anew."""
         self.count = checkpoint.get(KEY, 0)
         self._kept.clear()
+
+
+def _copied(state: Any) -> Any:  # noqa: ANN401 - containers in any nesting
+    """As `copy.deepcopy`, which takes its time over every tensor, and over their many owners."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        # Shallow at first, for what a state of modules carries beside its items.
+        mine = copy.copy(state)
+        mine.update({key: _copied(value) for key, value in state.items()})
+        return mine
+    if type(state) is list:
+        return [_copied(value) for value in state]
+    return copy.deepcopy(state)
+
+
+def _with_inner(schedulers: Iterable[Any]) -> Iterator[Any]:
+    """Schedulers, and those that they put in sequence or in a chain."""
+    for scheduler in schedulers:
+        yield scheduler
+        yield from _with_inner(getattr(scheduler, "_schedulers", ()))

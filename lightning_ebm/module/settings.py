@@ -61,6 +61,7 @@ def check_settings(settings: dict[str, Any]) -> None:
             f"{reason} uses a flow fitted to data beforehand, but model.flow_pretraining is "
             f"{settings['flow_pretraining']}: set it to some 500 steps or more"
         )
+    require_count("model.most_rollbacks", settings["most_rollbacks"], least=0)
     _check_numbers(settings)
     chains, penalty = settings["n_chains"], settings["difference_penalty"]
     if chains == 1 and penalty:
@@ -75,6 +76,12 @@ def check_trainer(trainer: L.Trainer) -> None:
     """Raise `SettingError` if the trainer has a number that it would take no notice of."""
     require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
     require_count("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches)
+    for key in ("val_check_interval", "check_val_every_n_epoch"):
+        if getattr(trainer, key) == 0:
+            raise SettingError(
+                f"trainer.{key} is 0: it must be positive; trainer.limit_val_batches=0 validates "
+                "never"
+            )
     clip = trainer.gradient_clip_val
     if clip is not None and not clip > 0:
         raise SettingError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.chain import Chain, Ends, joined, taken
-from lightning_ebm.kernels import Info, Kernel, average
+from lightning_ebm.kernels import Info, Kernel, in_turn
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
@@ -143,13 +143,10 @@ class ReplicaExchange(nn.Module):
 
     def moved(self, moving: Rungs, chain: Chain) -> tuple[Chain, Info]:
         """The states of all rungs above the lowest after their local moves."""
-        infos = []
-        for _ in range(self.n_local):
-            chain, info = self.local.step(moving, chain)
-            infos.append(info)
+        chain, info = in_turn(moving, chain, [self.local.step] * self.n_local)
         if chain.ends is None:
             chain = on_path(chain._replace(ends=moving.path.ends(chain.x)), moving.beta)
-        return chain, average(infos)
+        return chain, info
 
     def swaps(self, ends: Ends, betas: Tensor) -> Exchange:
         """Which states of neighbouring rungs change places; `ends` of all, rung after rung."""

@@ -104,6 +104,22 @@ def test_a_second_interrupt_stops_at_once(keeps, small_module, small_data, tmp_p
     assert not (tmp_path / "kept").exists()
 
 
+def test_a_handler_that_comes_with_the_workers_of_a_loader_stays(keeps, small_module, small_data):
+    class Workers(Sends):
+        def on_fit_start(self, trainer, pl_module):
+            signal.signal(signal.SIGCHLD, lambda number, frame: received.append(number))
+
+    received = []
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        trainer = keeps(Workers(signal.SIGCHLD, at_step=3), max_steps=5)
+        trainer.fit(small_module(), datamodule=small_data())
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert received == [signal.SIGCHLD]
+    assert trainer.global_step == 5
+
+
 def test_a_users_own_handler_stays(keeps, small_module, small_data):
     received = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: received.append(number))

@@ -14,6 +14,8 @@ PARTS = {
     ("--model.energy", "Exits"): ["model.energy", "Exits", "SystemExit"],
     ("--model.energy", "GivesNothing"): ["model.energy", "GivesNothing", "NoneType"],
     ("--model.energy", "CannotBeMade"): ["model.energy", "CannotBeMade", "no luck"],
+    ("--model.energy", "GivesComplex"): ["model.energy", "complex64"],
+    ("--model.energy", "RaisesLater"): ["model", "RaisesLater", "LookupError", "later"],
     ("--model.energy", "Couples"): ["model.energy", "batch"],
     ("--model.energy", "Normalises"): ["model.energy", "BatchNorm1d"],
     ("--data", "NotANumber"): ["data", "NaN"],
@@ -22,6 +24,12 @@ PARTS = {
     ("--data", "Complex"): ["data", "complex64"],
     ("--data", "Flat"): ["data", "(32,)"],
     ("--data", "OnePoint"): ["data", "fewer than 2 points"],
+    ("--data", "GivesNoLoader"): ["data", "None", "train_dataloader"],
+    ("--data", "RaisesInSetup"): ["data", "RaisesInSetup", "LookupError", "no points"],
+    ("--data", "ExitsInSetup"): ["data", "ExitsInSetup", "SystemExit"],
+    ("--data", "OfOtherShapes"): ["data", "equal size"],
+    ("--data", "OfOtherShapesToWorkers"): ["data", "equal size"],
+    ("--data", "RaisesInItems"): ["data", "Points", "no such point"],
 }
 
 PLUG_INS = {

@@ -47,6 +47,21 @@ class CannotBeMade(nn.Module):
         raise LookupError("no luck")
 
 
+class GivesComplex(TwoNumbers):
+    def forward(self, x):
+        return super().forward(x)[:, 0] + 0j
+
+
+class RaisesLater(nn.Linear):
+    def __init__(self):
+        super().__init__(2, 1)
+
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled() and self.weight.requires_grad:
+            raise LookupError("later")
+        return super().forward(x).squeeze(1)
+
+
 class Couples(TwoNumbers):
     def forward(self, x):
         return super().forward(x - x.mean(0)).sum(1) + x.mean()
@@ -99,3 +114,40 @@ class Flat(Given):
 class OnePoint(Given):
     def points(self):
         return torch.randn(1, 2)
+
+
+class GivesNoLoader(Given):
+    def train_dataloader(self):
+        return None
+
+
+class RaisesInSetup(Given):
+    def setup(self, stage):
+        raise LookupError("no points")
+
+
+class ExitsInSetup(Given):
+    def setup(self, stage):
+        raise SystemExit(0)
+
+
+class OfOtherShapes(Given):
+    def points(self):
+        return [torch.randn(2 + index % 2) for index in range(64)]
+
+
+class OfOtherShapesToWorkers(OfOtherShapes):
+    def train_dataloader(self):
+        return DataLoader(self.points(), batch_size=32, num_workers=1)
+
+
+class RaisesInItems(Given):
+    class Points(torch.utils.data.Dataset):
+        def __len__(self):
+            return 64
+
+        def __getitem__(self, index):
+            raise LookupError("no such point")
+
+    def points(self):
+        return self.Points()

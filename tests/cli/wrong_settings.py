@@ -29,6 +29,7 @@ MODEL = {
     "--model.energy_clip": ["0", "-5", ".nan", "tight"],
     "--model.flow_clip": ["0", "-5", ".nan"],
     "--model.energy_average": ["0", "1", "-1", ".nan"],
+    "--model.most_rollbacks": ["-1", "2.5"],
     "--model.base": ["uniform"],
     "--model.scheduler_interval": ["minute"],
     "--model.energy_optimizer.init_args.lr": [".inf", "fast"],
@@ -57,7 +58,9 @@ TRAINER = {
     "--seed_everything": ["-1", "4294967296", "seed"],
     "--trainer.max_steps": ["many", "-5"],
     "--trainer.max_epochs": ["-2"],
-    "--trainer.devices": ["0", "[3]"],
+    "--trainer.devices": ["0", "[3]", "100000"],
+    "--trainer.val_check_interval": ["0"],
+    "--trainer.check_val_every_n_epoch": ["0"],
     "--trainer.accelerator": ["abacus"],
     "--trainer.precision": ["7"],
     "--trainer.log_every_n_steps": ["0", "-1"],
@@ -68,6 +71,8 @@ TRAINER = {
     "--pictures.n_images": ["0", HUGE],
     "--checkpoint.save_top_k": ["-2"],
     "--checkpoint.every_n_train_steps": ["-1"],
+    "--checkpoint.filename": ["{step:q}", "{step"],
+    "--checkpoint.dirpath": ["/proc/none", "base.yaml"],
     "--config": [".", "absent.yaml", "/proc/self/mem"],
 }
 SAMPLERS = {
@@ -132,6 +137,11 @@ COMBINED = {
         "--model.energy_scheduler=torch.optim.lr_scheduler.StepLR "
         "--model.energy_scheduler.init_args.step_size=0"
     ): ["model.energy_scheduler", "zero"],
+    (
+        "--model.energy_scheduler=torch.optim.lr_scheduler.OneCycleLR "
+        "--model.energy_scheduler.init_args.max_lr=0.1 "
+        "--model.energy_scheduler.init_args.total_steps=1"
+    ): ["model.energy_scheduler", "total_steps 1", "2"],
     "--model.energy_optimizer=torch.optim.LBFGS": ["model.energy_optimizer", "closure"],
     "--model.energy=ConvNet --model.energy.init_args.event_shape=[1,8]": ["event_shape", "[1, 8]"],
     "--model.energy=ConvNet --model.energy.init_args.event_shape=[1,4,4]": [

@@ -93,6 +93,14 @@ SCHEDULERS = {
     "by factors": lambda o: torch.optim.lr_scheduler.StepLR(o, 1000),
     # Computes every rate anew from the one that it began with.
     "in closed form": lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda _: 1.0),
+    "in sequence": lambda o: torch.optim.lr_scheduler.SequentialLR(
+        o,
+        [torch.optim.lr_scheduler.LambdaLR(o, lambda _: 1.0) for _ in range(2)],
+        milestones=[65],
+    ),
+    "between two rates": lambda o: torch.optim.lr_scheduler.CyclicLR(
+        o, 1e-3, 1e-2, step_size_up=10, cycle_momentum=False
+    ),
 }
 
 
@@ -114,6 +122,26 @@ def test_rollback_goes_on_slower_and_says_so(
     assert module.trainer.optimizers[0].param_groups[0]["lr"] == pytest.approx(1e-2 * SLOWER)
     checkpoint = assert_finite(Path(module.trainer.checkpoint_callback.last_model_path))
     assert checkpoint["rollbacks"] == 1
+
+
+@pytest.mark.parametrize("clip", [{"gradient_clip_val": 1.0}, {}], ids=["Trainer's", "own"])
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_clip_makes_no_finite_step_of_a_gradient_that_is_not(
+    algorithm: str, clip: dict, small_module, small_data, tmp_path: Path
+) -> None:
+    class Steep(NaNGradients):
+        # Gradients are finite, and their norm is not.
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            values = super().forward(x)
+            if self.steps >= 5 and values.requires_grad:
+                values.register_hook(lambda gradient: gradient * 1e25)
+            return values
+
+    own = {} if clip else {"energy_clip": 1.0}
+    module = small_module("mala", energy=Steep(-1), **own)
+    with pytest.raises(DivergenceError, match="at step 4: not finite: gradients of the energy"):
+        fit(module, small_data(), tmp_path, max_steps=8, gradient_clip_algorithm=algorithm, **clip)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

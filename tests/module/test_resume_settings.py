@@ -183,8 +183,17 @@ def test_settings_of_the_command_line_are_in_force_and_said(inside, said):
 
 def test_a_scheduler_that_ends_before_the_present_is_refused(resumed):
     now = {"energy_scheduler": lambda o: OneCycleLR(o, 0.01, total_steps=10)}
-    with pytest.raises(SettingError, match=r"energy_scheduler cannot be stepped .* 20"):
+    with pytest.raises(SettingError, match=r"energy_scheduler has total_steps 10, but is stepped"):
         resumed({}, now)
+
+
+def test_a_scheduler_that_lasts_as_long_as_the_epochs_do_is_let_alone(
+    small_module, small_data, small_trainer
+):
+    module = small_module("mala", energy_scheduler=lambda o: OneCycleLR(o, 0.01, total_steps=50))
+    trainer = small_trainer(max_steps=100, max_epochs=1)
+    trainer.fit(module, datamodule=small_data())
+    assert 0 < trainer.global_step < 50
 
 
 def test_a_flows_decay_is_taken_over_with_the_state_of_each_parameter(

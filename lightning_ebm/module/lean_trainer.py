@@ -1,0 +1,56 @@
+"""What Trainer does at every step of its own accord, and nobody sees: cut."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import lightning as L
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.profilers import PassThroughProfiler
+
+SECONDS = 0.1
+"""Between two drawings of the progress bar, at least."""
+_NOTHING = nullcontext()
+
+
+class SparingProgressBar(TQDMProgressBar):
+    """TQDMProgressBar that passes over batches which follow each other too fast to be seen."""
+
+    def __init__(self, refresh_rate: int = 1, process_position: int = 0) -> None:
+        super().__init__(refresh_rate, process_position)
+        self._drawn_at = -SECONDS
+
+    def _should_update(self, current: int, total: int) -> bool:
+        if not super()._should_update(current, total):
+            return False
+        now = time.monotonic()
+        if current != total and now - self._drawn_at < SECONDS:
+            return False
+        self._drawn_at = now
+        return True
+
+
+class NoProfiler(PassThroughProfiler):
+    """PassThroughProfiler, which measures nothing, at no cost."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:
+        """A context that does nothing."""
+        return _NOTHING
+
+
+def make_lean(trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
+    """Exchange the progress bar and the profiler that Trainer has of its own accord; no others.
+
+    Args:
+        trainer: has set up its callbacks.
+        module: that it runs.
+        stage: that it is about to run.
+    """
+    bar = trainer.progress_bar_callback
+    if type(bar) is TQDMProgressBar:
+        sparing = SparingProgressBar(bar.refresh_rate, bar.process_position)
+        trainer.callbacks[trainer.callbacks.index(bar)] = sparing
+        sparing.setup(trainer, module, stage)
+    if type(trainer.profiler) is PassThroughProfiler:
+        trainer.profiler = NoProfiler()
