@@ -14,7 +14,9 @@ from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.units import unit
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.checkpoints.writing import write_whole
+from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 
 DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetrics")
@@ -26,7 +28,16 @@ class MetricsFile(L.Callback):
     The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
     remarks. It is JSON to the letter: a figure that is unknown or infinite is null, and a remark
     says which.
+
+    Attributes:
+        settings: of the command, where one made the run.
     """
+
+    settings: dict[str, Any] | None = None
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Refuse a test of which nothing could be kept."""
+        require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Print the remarks, unless training waits."""
@@ -47,7 +58,12 @@ class MetricsFile(L.Callback):
         contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
-        write_whole(path, text.encode())
+        try:
+            write_whole(path, text.encode())
+        except SettingError:
+            # What took long to compute is not lost with the disk.
+            print(text)
+            raise
         print(f"Metrics written to {path}")
 
     def _print_remarks(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:

@@ -20,6 +20,7 @@ from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFi
 from lightning_ebm.checkpoints import RunCheckpoint
 from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.arguments import class_at, mentioned
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
@@ -30,7 +31,7 @@ from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.cli.time_limit import end_if_time_is_up
-from lightning_ebm.cli.traces import Traces, require_writable
+from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
 from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
