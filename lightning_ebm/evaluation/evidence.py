@@ -143,7 +143,7 @@ class Evidence:
     @cached_property
     def worth_of_flow(self) -> float:
         """Effective draws of the model that the weighted draws of the flow are worth."""
-        return importance_sampling(self.weighted.log_weights).effective_draws
+        return importance_sampling(self.weighted.log_weights).ess
 
     @property
     def flow_tells(self) -> bool:
@@ -176,7 +176,7 @@ class Evidence:
         for doubling in range(DOUBLINGS + 1):
             path = self._annealing_from_flow(self.annealing_steps * 2**doubling)
             pilot = importance_sampling(path.forward(N_PILOT).log_weights)
-            if pilot.effective_draws >= WORTHY * N_PILOT:
+            if pilot.ess >= WORTHY * N_PILOT:
                 break
         return path
 

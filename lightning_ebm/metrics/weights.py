@@ -29,7 +29,7 @@ class Weights(NamedTuple):
         value: share of each group.
         standard_error: from the spread between chains; NaN for a group that no draw or every draw
             is in, since there is no spread to tell it from.
-        effective_draws: independent draws that would be as certain, w(1 - w)/error², never more
+        ess: independent draws that would be as certain, w(1 - w)/error², never more
             than were made, a chain that stays making none; NaN with the error.
         lower: lower end of a 95 % interval.
         upper: upper end.
@@ -39,7 +39,7 @@ class Weights(NamedTuple):
 
     value: Tensor
     standard_error: Tensor
-    effective_draws: Tensor
+    ess: Tensor
     lower: Tensor
     upper: Tensor
     lowest: Tensor
@@ -57,7 +57,7 @@ class MembershipWeights(Metric):
     `update` takes chains, which are independent of each other while their own draws are not. The
     error is therefore that of the chains' means: √(Var_c(mean of chain c) / C).
 
-    The interval is that of Clopper and Pearson with the effective draws in place of the n draws
+    The interval is that of Clopper and Pearson with the effective sample size in place of the n
     made, reduced by (t_{n-1}/t_f)² since few chains tell the error: f is C - 1, or the number of
     chains that met the group, or that met others, whichever is least. Each of the C chains is
     sure to be worth one draw. A group that none of them met lies between 0 and 1 - .05^(1/C), one
@@ -104,7 +104,7 @@ class MembershipWeights(Metric):
         self.made += len(means) + moved.sum()
 
     def compute(self) -> Weights:
-        """Weights, errors, effective draws and intervals."""
+        """Weights, errors, effective sample size and intervals."""
         value = self.sums / self.chains
         variance = (self.squares / self.chains - value.square()).clamp(min=0)
         error = (variance / (self.chains - 1)).sqrt()

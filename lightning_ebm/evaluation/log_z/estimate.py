@@ -45,13 +45,13 @@ class Estimate(NamedTuple):
         standard_error: of the value, by the delta method; infinite where the values that were
             averaged have no finite variance, so that it is unknown. It knows nothing of mass
             never visited.
-        effective_draws: how many independent draws of equal weight would be worth as much.
+        ess: how many independent draws of equal weight would be worth as much.
         tail: the Pareto tail of those values.
     """
 
     value: float
     standard_error: float
-    effective_draws: float
+    ess: float
     tail: Tail = NO_TAIL
 
 
