@@ -24,6 +24,7 @@ from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.arguments import class_at, mentioned
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
+from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.origin import Origin, with_origin
@@ -140,6 +141,9 @@ class EBMCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
         _load_samplers(args)
+        for looking in ("validate", "test"):
+            # The report says it, in an order of its own.
+            self._parser(looking).set_defaults({"verbose": False})
         self.config = parser.parse_args(args)
         seed = self.config[self.config.subcommand].get("seed_everything")
         if not isinstance(seed, bool):
@@ -156,6 +160,7 @@ class EBMCLI(LightningCLI):
         _load_plain_data_only(config)
         self.settings = plain_settings(self._parser(self.subcommand), config)
         self.metrics_file.settings = self.settings
+        self.trainer_defaults["callbacks"] += progress_bar(config.trainer)
         if self.subcommand != "fit":
             return
         self.trainer_defaults["callbacks"].append(RunSettings(self.settings))
@@ -206,7 +211,8 @@ class EBMCLI(LightningCLI):
                 callback.replaces_origin = self.goes_on and self.origin.by_word
 
     def after_fit(self) -> None:
-        """Tell a script that waits for the end that the time was up before it."""
+        """Say where all lies, and to a script that waits if the time was up before the end."""
+        say_where_all_lies(self.trainer)
         end_if_time_is_up(self.trainer, self.config[self.subcommand].trainer.max_time)
 
 
