@@ -48,15 +48,17 @@ def test_the_bar_is_ours_unless_another_or_none_is_asked_for(settings, ours):
     assert [type(bar) for bar in bars] == [SparingProgressBar] * ours
 
 
-def test_a_fit_shows_loss_and_acceptance_and_the_commands_to_go_on_with(inside, monkeypatch):
+def test_a_fit_shows_loss_and_acceptance_and_the_commands_to_go_on_with(inside):
     shown = inside("fit", *SMALL)
     assert "loss=" in shown
     assert "acceptance of flow=" in shown
     assert "v_num" not in shown
-    ends = shown.strip().splitlines()[-4:]
-    assert ends[0].startswith("The run lies in lightning_logs/version_0, its model is ")
-    assert [line.split(":")[0] for line in ends[1:]] == ["watch it", "test it", "sample it"]
-    command = shlex.split(ends[3].partition(":")[2])
+    lines = shown.splitlines()
+    lies = next(i for i, line in enumerate(lines) if line.startswith("The run lies in "))
+    assert "lightning_logs/version_0, its model is lightning_logs/version_0/" in lines[lies]
+    ways = [line.partition(":") for line in lines[lies + 1 : lies + 4]]
+    assert [way[0] for way in ways] == ["watch it", "test it", "sample it"]
+    command = shlex.split(ways[2][2])
     assert command[0] == "lightning"
     inside(*command[1:])
     assert Path("lightning_logs/version_0/samples.npz").is_file()
@@ -65,3 +67,4 @@ def test_a_fit_shows_loss_and_acceptance_and_the_commands_to_go_on_with(inside, 
 def test_a_run_that_keeps_nothing_says_nothing(inside):
     shown = inside("fit", *SMALL, "--trainer.fast_dev_run=true")
     assert "test it" not in shown
+    assert not Path("checkpoints").exists()
