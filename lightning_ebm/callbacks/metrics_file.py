@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.report import show_report
+from lightning_ebm.callbacks.tensorboard import EBMTensorBoardLogger
 from lightning_ebm.callbacks.units import unit
 from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.checkpoints.writing import write_whole
@@ -37,16 +38,25 @@ class MetricsFile(L.Callback):
     settings: dict[str, Any] | None = None
 
     def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
-        """Refuse a test of which nothing could be kept."""
+        """Refuse a test of which nothing could be kept; have TensorBoard show it as one."""
         require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
+        _look(trainer, pl_module.step, tests=True)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Have TensorBoard show it at the model's step, unless training waits."""
+        if trainer.state.fn == "validate":
+            _look(trainer, pl_module.step)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Show the report, unless training waits."""
-        if trainer.state.fn == "validate" and trainer.is_global_zero:
-            self._show(trainer, pl_module)
+        if trainer.state.fn == "validate":
+            _look(trainer, None)
+            if trainer.is_global_zero:
+                self._show(trainer, pl_module)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Write everything that was logged."""
+        _look(trainer, None)
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
@@ -90,3 +100,9 @@ class MetricsFile(L.Callback):
                 settings,
             ),
         }
+
+
+def _look(trainer: L.Trainer, step: int | None, *, tests: bool = False) -> None:
+    for logger in trainer.loggers:
+        if isinstance(logger, EBMTensorBoardLogger):
+            logger.look(step, tests=tests)
