@@ -37,6 +37,10 @@ class MetricsFile(L.Callback):
 
     settings: dict[str, Any] | None = None
 
+    def setup(self, trainer: L.Trainer, pl_module: EBMLightningModule, stage: str) -> None:
+        """Have TensorBoard show figures as those of training, until it is said otherwise."""
+        _look(trainer, None)
+
     def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Refuse a test of which nothing could be kept; have TensorBoard show it as one."""
         require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
@@ -49,14 +53,11 @@ class MetricsFile(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Show the report, unless training waits."""
-        if trainer.state.fn == "validate":
-            _look(trainer, None)
-            if trainer.is_global_zero:
-                self._show(trainer, pl_module)
+        if trainer.state.fn == "validate" and trainer.is_global_zero:
+            self._show(trainer, pl_module)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Write everything that was logged."""
-        _look(trainer, None)
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return

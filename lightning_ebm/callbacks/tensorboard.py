@@ -27,7 +27,8 @@ class EBMTensorBoardLogger(TensorBoardLogger):
 
     Figures stand below a few headings, each with its unit and a sentence; custom scalars show the
     charts of those that there are; hparams compares runs by what was found of the model. A test
-    that goes on in a run's folder has a heading of its own.
+    that goes on in a run's folder has a heading of its own. With a `prefix` names are the user's,
+    and stay as they are.
 
     Attributes:
         tested_step: of the model that is looked at outside of training; None while it is trained.
@@ -50,6 +51,9 @@ class EBMTensorBoardLogger(TensorBoardLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write figures; of one that is new its description too, and the charts anew."""
+        if self._prefix:
+            super().log_metrics(metrics, step)
+            return
         if self.tested_step is not None:
             step = self.tested_step
             # Of this process, which has trained none.
@@ -59,7 +63,7 @@ class EBMTensorBoardLogger(TensorBoardLogger):
         shown |= _compared(shown)
         if self._known is None:
             self._known = set(_tags_in(Path(self.log_dir)))
-        new = shown.keys() - self._known
+        new = [tag for tag in shown if tag not in self._known]
         described = {tag: text for tag in new if (text := description(tag)) is not None}
         super().log_metrics({t: v for t, v in shown.items() if t not in described}, step)
         writer = self.experiment._get_file_writer()
@@ -69,7 +73,7 @@ class EBMTensorBoardLogger(TensorBoardLogger):
             value = Summary.Value(tag=tag, metadata=metadata, simple_value=float(shown[tag]))
             writer.add_summary(Summary(value=[value]), step)
         if new:
-            self._known |= new
+            self._known.update(new)
             if charts := layout(self._known):
                 self.experiment.add_custom_scalars(charts)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 UNITS = {
+    "learning_rate/*": "per step",
+    "gradient_norm/*": "nats per unit of the network's weights",
     "*ess_share": "share of the draws",
     "*_ess*": "draws",
     "*_r_hat": "ratio, 1 at agreement",
@@ -33,8 +35,6 @@ UNITS = {
     "energy/*": "nats",
     "loss/*": "nats",
     "flow_pretraining/loss": "nats",
-    "gradient_norm/*": "nats per unit of the network's weights",
-    "learning_rate/*": "per step",
     "epoch": "epochs",
     "hparams/log_z_gap": "nats",
     "hparams/nll": "nats",

@@ -75,7 +75,7 @@ def refuse_barebones(trainer: Namespace) -> None:
 def explain_in_tensorboard(trainer: Namespace) -> None:
     """Have TensorBoard's logger, the default as well as a plain one, be that of this library."""
     loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
-    if trainer.logger is False:
+    if not loggers or trainer.logger is False:
         return
     for place, logger in enumerate(loggers):
         if logger in (None, True):
@@ -84,7 +84,7 @@ def explain_in_tensorboard(trainer: Namespace) -> None:
             loggers[place] = Namespace(class_path=OURS, init_args=job)
         elif logger.class_path == TENSORBOARD:
             logger.class_path = OURS
-    trainer.logger = loggers
+    trainer.logger = loggers if len(loggers) > 1 else loggers[0]
 
 
 def _log_in_folder(trainer: Namespace, origin: Origin) -> bool:

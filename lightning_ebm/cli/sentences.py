@@ -146,7 +146,7 @@ def _readable(expected: str) -> str:
 
 def _plain(errors: str) -> str | None:
     """What a union of types wants, from its members' complaints; None if it is an object."""
-    if "Got value: " in errors:
+    if "Got value: " in errors or "Problem with given class_path" in errors:
         # A member has looked into the value, and complains of a part of it.
         return None
     types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", errors))

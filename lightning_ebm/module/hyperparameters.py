@@ -51,7 +51,8 @@ def chosen(
     for network, recipe in optimizers.items():
         if parts[network] is not None and (parameters := stand_ins(parts[network])):
             found[f"{network}/learning_rate"] = float(recipe(parameters).param_groups[0]["lr"])
-    found |= {name: _plain(settings[name]) for name in NUMBERS if name in settings}
+    said = {name: settings[name] for name in NUMBERS if settings.get(name) is not None}
+    found |= {name: _plain(value) for name, value in said.items()}
     seed = said_seed()
     return found if seed is None else found | {"seed": seed}
 
@@ -79,4 +80,3 @@ def _of_object(part: object) -> dict[str, Any]:
 
 def _plain(value: object) -> Plain:
     return value if isinstance(value, (bool, int, float, str)) else str(value)
-
