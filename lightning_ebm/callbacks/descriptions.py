@@ -8,6 +8,11 @@ from lightning_ebm.callbacks.layout import HEADINGS
 from lightning_ebm.callbacks.units import unit
 
 SENTENCES = {
+    "hparams/nll": "Negative log-likelihood of held-out data, by the latest validation or test.",
+    "hparams/log_z_gap": "Log Z from above less log Z from below, by the latest validation or "
+    "test: small where log Z is known.",
+    "hparams/weight_error": "How far weights of modes or classes are off the truth, in total "
+    "variation, by the latest validation or test.",
     "flow_pretraining/loss": "Negative log-likelihood of the flow as it was fitted to data before "
     "the first step.",
     "loss/energy": "What the energy minimises: mean energy of data less that of samples, and "
@@ -94,11 +99,6 @@ SENTENCES = {
     "distance/*mmd": "Squared maximum mean discrepancy of the two sets of points.",
     "distance/fid": "Fréchet distance of features.",
     "distance/kid*": "Kernel distance of features.",
-    "hparams/nll": "Negative log-likelihood of held-out data, by the latest validation or test.",
-    "hparams/log_z_gap": "Log Z from above less log Z from below, by the latest validation or "
-    "test: small where log Z is known.",
-    "hparams/weight_error": "How far weights of modes or classes are off the truth, in total "
-    "variation, by the latest validation or test.",
 }
 """Patterns of names, the first that fits counting."""
 

@@ -65,13 +65,12 @@ class EBMTensorBoardLogger(TensorBoardLogger):
             self._known = set(_tags_in(Path(self.log_dir)))
         new = [tag for tag in shown if tag not in self._known]
         described = {tag: text for tag in new if (text := description(tag)) is not None}
-        super().log_metrics({t: v for t, v in shown.items() if t not in described}, step)
-        writer = self.experiment._get_file_writer()
         for tag, text in described.items():
-            # TensorBoard takes a description from the first value of a tag.
+            # Without a value: of one in the old style TensorBoard's fast loader takes no description.
             metadata = create_summary_metadata(display_name=tag, description=text)
-            value = Summary.Value(tag=tag, metadata=metadata, simple_value=float(shown[tag]))
-            writer.add_summary(Summary(value=[value]), step)
+            summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
+            self.experiment._get_file_writer().add_summary(summary, step)
+        super().log_metrics(shown, step)
         if new:
             self._known.update(new)
             if charts := layout(self._known):
