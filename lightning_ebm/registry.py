@@ -103,6 +103,11 @@ def unknown_name(name: str) -> str:
     return f"no sampler is called '{name}'{hint}: choose one of {', '.join(names)}"
 
 
+def can_be_named(name: str) -> bool:
+    """Whether a class can have a name."""
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
 def _entry_points() -> list[EntryPoint]:
     return list(entry_points(group=GROUP))
 
@@ -111,15 +116,11 @@ def _origin(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
-def _can_be_named(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
-
-
 def _load(point: EntryPoint, owners: list[str]) -> Entry:
     sampler, error = None, None
     if owners:
         error = f"the name is registered by {' and by '.join(owners)}: uninstall or rename one"
-    elif not _can_be_named(point.name):
+    elif not can_be_named(point.name):
         error = (
             f"the name that {_origin(point)} registers is none that a class can have: rename the "
             "entry point to letters, digits and underscores after a letter, e.g. my_sampler"

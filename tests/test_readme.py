@@ -32,39 +32,13 @@ def test_the_script_runs(tmp_path):
     assert outcome.returncode == 0, outcome.stderr[-2000:]
 
 
-def test_the_sampler_of_ones_own_is_complete_and_short(tmp_path):
-    code = next(block for block in blocks("python") if "class MixedSampler" in block)
-    settings = blocks("ini")[0]
-    assert len((code + settings).strip().splitlines()) < 40
-    # An installed distribution, as pip would lay it out.
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "my_samplers.py").write_text(code)
-    info = site / "my_samplers-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-samplers\nVersion: 1.0\n")
-    entry_points = settings.split("[options.entry_points]\n")[1]
-    group, _, points = entry_points.partition(" =\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{points.strip()}\n")
-    outcome = subprocess.run(
-        [
-            sys.executable,
-            str(COMMAND),
-            "fit",
-            "--config",
-            "two_modes.yaml",
-            "--model.sampler=mixed",
-            "--model.sampler.init_args.size=600",
-            "--trainer.fast_dev_run=true",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"},
-    )
-    assert outcome.returncode == 0, outcome.stderr[-2000:]
+def test_the_sampler_of_ones_own_is_what_init_writes(inside, tmp_path):
+    inside("init", "my-sampler")
+    package = tmp_path / "my-sampler"
+    assert (package / "my_sampler.py").read_text() in blocks("python")
+    test = (package / "tests/test_my_sampler.py").read_text()
+    assert test.split("\n\n", 1)[1] in blocks("python")
+    assert blocks("toml")[0] in (package / "pyproject.toml").read_text()
 
 
 def test_the_table_of_samplers_is_the_registry():

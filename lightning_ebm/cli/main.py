@@ -8,6 +8,7 @@ from lightning_ebm.cli.failures import end
 
 SAMPLERS = "samplers"
 REPRODUCE = "reproduce"
+INIT = "init"
 
 
 def main(args: list[str] | None = None) -> None:
@@ -29,6 +30,10 @@ def main(args: list[str] | None = None) -> None:
             from lightning_ebm.reproduce.command import reproduce
 
             reproduce(args[1:])
+        elif args[:1] == [INIT]:
+            from lightning_ebm.cli.init import init
+
+            init(args[1:])
         else:
             from lightning_ebm.cli.lightning_cli import run
 
