@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from page import Folder, blocks
 
+from lightning_ebm import registry
 from lightning_ebm.cli import main
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"out-of-distribution.md", "choosing.md"}
+SLOW = {"choosing.md"}
 """Pages whose blocks take longer than half a minute."""
 
 PAGES = {
@@ -30,9 +32,20 @@ def test_every_block_of_a_page_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(registry, "_named", dict(registry._named))
     reader = Folder(main, tmp_path / "site")
-    for block in found:
-        reader.run(block)
+    try:
+        for block in found:
+            reader.run(block)
+    finally:
+        forget_modules(tmp_path)
+
+
+def forget_modules(folder: Path) -> None:
+    """Leave to the next page no module of this one's folder."""
+    for name, module in list(sys.modules.items()):
+        if folder in Path(getattr(module, "__file__", None) or "/").parents:
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize(
