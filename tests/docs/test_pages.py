@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
-from page import Folder, blocks
+from page import Block, Folder, blocks
 
 from lightning_ebm import registry
 from lightning_ebm.cli import main
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "examples" / "notebooks"
 SLOW = {"choosing.md"}
 """Pages whose blocks take longer than half a minute."""
 
@@ -62,3 +64,13 @@ def test_a_block_that_does_not_run_is_noticed(text, error, words, tmp_path, monk
     (block,) = blocks(text)
     with pytest.raises(error, match=words):
         Folder(main, tmp_path / "site").run(block)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_cell_of_a_notebook_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reader = Folder(main, tmp_path / "site")
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            reader.run(Block("python", "", "".join(cell["source"])))
