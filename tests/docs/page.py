@@ -33,7 +33,7 @@ SHORT_FIT = (
     "--model.annealing_steps=2",
 )
 SHORT_PYTHON = (
-    (r"max_steps=\d+", "max_steps=3, accelerator='cpu', enable_progress_bar=False"),
+    (r"max_steps=\d+", "max_steps=3, accelerator='cpu'"),
     (r"(?m)^(steps|rounds) = \d+$", r"\1 = 3"),
 )
 
