@@ -42,6 +42,7 @@ SOURCES = [
 def source_distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution, built from a copy and unpacked."""
     folder = tmp_path_factory.mktemp("sources")
+    (folder / "copy").mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / "copy" / name, ignore=_left_out)
