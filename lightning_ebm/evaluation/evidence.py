@@ -10,7 +10,6 @@ import numpy
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.ladder import climb
 from lightning_ebm.evaluation.log_z import (
     Annealing,
@@ -20,6 +19,7 @@ from lightning_ebm.evaluation.log_z import (
 )
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.kernels import MALA
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.problem import Flow, Problem, Tilt
 from lightning_ebm.tempering import LadderRecord
 

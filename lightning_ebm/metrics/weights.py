@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torchmetrics import Metric
 
-from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.metrics.known_density import KnownDensity
 
 Membership = Callable[[Tensor], Tensor]
 """How far each point `(n, *event)` belongs to each group, `(n, K)`, rows summing to 1."""
