@@ -7,9 +7,12 @@ import keyword
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.sampler import Sampler
+
+if TYPE_CHECKING:
+    from lightning_ebm.sampler import Sampler
 
 GROUP = "lightning_ebm.samplers"
 
@@ -132,6 +135,9 @@ def _load(point: EntryPoint, owners: list[str]) -> Entry:
         except (Exception, SystemExit) as failure:
             error = f"{point.value} of {_origin(point)}: {type(failure).__name__}: {failure}"
         else:
+            # Names are looked up without torch, which is imported with the first class.
+            from lightning_ebm.sampler import Sampler
+
             if not (isinstance(sampler, type) and issubclass(sampler, Sampler)):
                 error = f"{point.value} of {_origin(point)} is not a lightning_ebm.Sampler class"
                 sampler = None
