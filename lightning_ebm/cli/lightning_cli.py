@@ -21,6 +21,7 @@ from lightning_ebm.checkpoints import RunCheckpoint
 from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.cli.arguments import class_at, mentioned
+from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.failures import RunFailure
@@ -29,6 +30,7 @@ from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
+from lightning_ebm.cli.then_test import test_what_was_kept
 from lightning_ebm.cli.time_limit import end_if_time_is_up
 from lightning_ebm.cli.traces import Traces, require_writable
 from lightning_ebm.errors import SettingError
@@ -88,6 +90,8 @@ class EBMCLI(LightningCLI):
         except ParserError:
             raise
         except (Exception, SystemExit) as failure:
+            if lost_reader(failure):
+                raise
             given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
             fault = fault_in(failure, given)
             if fault is None and isinstance(failure, SystemExit):
@@ -134,6 +138,13 @@ class EBMCLI(LightningCLI):
             type=bool,
             default=False,
             help="Let fit replace files of another run, or of later steps of its own.",
+        )
+        parser.add_argument(
+            "--then_test",
+            type=bool,
+            default=False,
+            help="Let fit, when it has ended well, test its best checkpoint by checkpoint.monitor, "
+            "or else its last, in the same folder.",
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
@@ -205,8 +216,12 @@ class EBMCLI(LightningCLI):
                 callback.replaces_origin = self.goes_on and self.origin.by_word
 
     def after_fit(self) -> None:
-        """Tell a script that waits for the end that the time was up before it."""
-        end_if_time_is_up(self.trainer, self.config[self.subcommand].trainer.max_time)
+        """Tell a script that waits for the end that the time was up before it; test, if told."""
+        settings = self.config[self.subcommand]
+        end_if_time_is_up(self.trainer, settings.trainer.max_time)
+        if settings.then_test:
+            self._set_seed()
+            test_what_was_kept(self.trainer, self.model, self.datamodule)
 
 
 def _load_plain_data_only(settings: Namespace) -> None:
