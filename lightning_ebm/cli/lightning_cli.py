@@ -30,7 +30,7 @@ from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
-from lightning_ebm.cli.then_test import test_what_was_kept
+from lightning_ebm.cli.then_test import run_test
 from lightning_ebm.cli.time_limit import end_if_time_is_up
 from lightning_ebm.cli.traces import Traces, require_writable
 from lightning_ebm.errors import SettingError
@@ -143,8 +143,8 @@ class EBMCLI(LightningCLI):
             "--then_test",
             type=bool,
             default=False,
-            help="Let fit, when it has ended well, test its best checkpoint by checkpoint.monitor, "
-            "or else its last, in the same folder.",
+            help="Let fit, when it has ended well, test its best checkpoint by "
+            "checkpoint.monitor, or else its last, in the same folder.",
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
@@ -221,7 +221,7 @@ class EBMCLI(LightningCLI):
         end_if_time_is_up(self.trainer, settings.trainer.max_time)
         if settings.then_test:
             self._set_seed()
-            test_what_was_kept(self.trainer, self.model, self.datamodule)
+            run_test(self.trainer, self.model, self.datamodule)
 
 
 def _load_plain_data_only(settings: Namespace) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import lightning as L
 
 
-def test_what_was_kept(
-    trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule
-) -> None:
+def run_test(trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule) -> None:
     """Test the best checkpoint by the figure that was monitored, or else the last.
 
     A trainer that keeps none has the model as it is tested.
