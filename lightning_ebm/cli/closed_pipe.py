@@ -13,6 +13,9 @@ STDOUT, STDERR = 1, 2
 
 def lost_reader(failure: BaseException) -> bool:
     """Whether a failure came of printing to somebody who no longer reads."""
+    if isinstance(failure, SystemExit):
+        # rich notices first, points the stream elsewhere, and exits with a status of its own.
+        return isinstance(failure.__context__, BrokenPipeError)
     return isinstance(failure, BrokenPipeError) and bool(_unread())
 
 

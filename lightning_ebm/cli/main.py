@@ -32,9 +32,11 @@ def main(args: list[str] | None = None) -> None:
             _answer(args)
         finally:
             flush()
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         if lost_reader(failure):
             leave()
+        if isinstance(failure, SystemExit):
+            raise
         end(failure)
 
 
