@@ -66,6 +66,9 @@ def _answer(args: list[str]) -> None:
     elif command is None or not (command in SUBCOMMANDS or command.startswith("-")):
         raise SettingError(unknown_subcommand(command))
     else:
+        from lightning_ebm.cli.misspelt import refuse_misspelt
+
+        refuse_misspelt(args)
         from lightning_ebm.cli.lightning_cli import run
 
         run(["--help" if argument == ALL else argument for argument in args])

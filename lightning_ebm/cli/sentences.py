@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 
+from lightning_ebm.cli.misspelt import unknown_option
 from lightning_ebm.cli.subcommands import unknown_subcommand
 from lightning_ebm.data import Density
 from lightning_ebm.energies import Energy
@@ -54,7 +55,7 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         missing = re.sub(r"\b(fit|validate|test|predict)\.", "", found.group(1))
         return f"{missing} must be given: add a --config, for instance --config two_modes.yaml"
     if found := re.search(r"unrecognized arguments: (.*)", message):
-        return f"no option is called {found.group(1)}: --help=all after the subcommand lists all"
+        return unknown_option(found.group(1))
     if found := re.search(r"invalid choice: '([^']*)'", message):
         return unknown_subcommand(found.group(1))
     if "subcommand" in message and "not provided" in message:

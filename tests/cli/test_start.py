@@ -60,6 +60,7 @@ def imported(code: str, folder: Path, path: Path | None = None) -> list[str]:
         (COMMAND.format(["samplers"]), TORCH),
         (COMMAND.format(["samplers", "nobody"]), TORCH),
         (COMMAND.format(["fitt"]), TORCH),
+        (COMMAND.format(["fit", "--config=two_modes.yaml", "--trainer.max_stepz=3"]), TORCH),
         (COMMAND.format([]), TORCH),
         (COMMAND.format(["samplers", "flow_mcmc"]), LIBRARIES),
         ("from lightning_ebm import MCMC, MLP, Kernel, Problem, Start", LIBRARIES),
