@@ -34,17 +34,19 @@ __all__ = [
     "Start",
 ]
 
-# PEP 562: what is used is imported, and nothing else.
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "energies": ("MLP", "ConvNet", "Energy"),
-        "errors": ("SettingError",),
-        "flows": ("Flow", "Glow", "NeuralSpline", "RealNVP"),
-        "kernels": ("Kernel",),
-        "module": ("EBMLightningModule",),
-        "problem": ("Problem",),
-        "sampler": ("MCMC", "Draw", "Sampler"),
-        "starts": ("Start",),
-    },
-)
+# PEP 562: what is used is imported, and nothing else. Hidden from type checkers, which would take
+# any name for one that there is.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "energies": ("MLP", "ConvNet", "Energy"),
+            "errors": ("SettingError",),
+            "flows": ("Flow", "Glow", "NeuralSpline", "RealNVP"),
+            "kernels": ("Kernel",),
+            "module": ("EBMLightningModule",),
+            "problem": ("Problem",),
+            "sampler": ("MCMC", "Draw", "Sampler"),
+            "starts": ("Start",),
+        },
+    )

@@ -38,7 +38,7 @@ def settings_of(kind: type) -> list[Setting]:
             meanings.setdefault(told.arg_name, _first_sentence(told.description or ""))
         if "__init__" not in vars(owner):
             continue
-        own = list(inspect.signature(owner.__init__).parameters.values())[1:]
+        own = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
         for parameter in own:
             if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 found.setdefault(parameter.name, parameter)

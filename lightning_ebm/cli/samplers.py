@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lightning_ebm.cli.sentence_parser import SentenceParser
 from lightning_ebm.errors import SettingError
 from lightning_ebm.registry import registered, unknown_name
@@ -68,7 +70,7 @@ def _page(name: str) -> str:
     )
 
 
-def columns(rows: list[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Rows as lines whose columns stand below one another, the last as long as it is."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     widths[-1] = 0

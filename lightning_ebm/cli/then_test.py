@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lightning as L
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 
 def run_test(trainer: L.Trainer, model: L.LightningModule, data: L.LightningDataModule) -> None:
@@ -17,6 +18,6 @@ def run_test(trainer: L.Trainer, model: L.LightningModule, data: L.LightningData
     """
     keeps = trainer.checkpoint_callback
     path = None
-    if keeps is not None:
+    if isinstance(keeps, ModelCheckpoint):
         path = (keeps.best_model_path if keeps.monitor else "") or keeps.last_model_path or None
     trainer.test(model, datamodule=data, ckpt_path=path, weights_only=True)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lightning_ebm.cli.then_test import run_test
 from tests.cli.test_run import SMALL
@@ -85,17 +86,17 @@ def test_fit_then_tests_the_last_checkpoint_in_its_folder(inside, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("keeps", "path"),
+    ("monitor", "best", "last", "path"),
     [
-        (SimpleNamespace(monitor=None, best_model_path="best", last_model_path="last"), "last"),
-        (SimpleNamespace(monitor="val/nll", best_model_path="best", last_model_path="l"), "best"),
-        (SimpleNamespace(monitor="val/nll", best_model_path="", last_model_path="last"), "last"),
-        (SimpleNamespace(monitor=None, best_model_path="", last_model_path=""), None),
-        (None, None),
+        (None, "best", "last", "last"),
+        ("val/nll", "best", "last", "best"),
+        ("val/nll", "", "last", "last"),
+        (None, "", "", None),
     ],
 )
-def test_the_best_is_tested_where_a_figure_is_monitored(keeps, path):
-    given = {}
+def test_the_best_is_tested_where_a_figure_is_monitored(monitor, best, last, path):
+    keeps, given = ModelCheckpoint(monitor=monitor), {}
+    keeps.best_model_path, keeps.last_model_path = best, last
     trainer = SimpleNamespace(
         checkpoint_callback=keeps, test=lambda model, **settings: given.update(settings)
     )
