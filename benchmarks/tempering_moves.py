@@ -5,8 +5,8 @@
 The model is sampled by replica exchange from its base flow, in latent space, by one kernel after
 the other: step sizes and ladder adapt, then stand still, and renewals are counted: states that
 come to β = 1 for the first time since they were draws of the flow. Counted too is what renewals do
-not tell: effective draws of log w at β = 1, by its autocorrelation. Both are per 1,000 gradients
-of the states of one rung; seconds show what more rungs cost.
+not tell: the effective sample size of log w at β = 1, by its autocorrelation. Both are per 1,000
+gradients of the states of one rung; seconds show what more rungs cost.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     module = EBMLightningModule.load_from_checkpoint(options.checkpoint, map_location="cpu")
     problem = module.problem(None, module.evaluated_energy)
-    print("| local move | rungs | barrier | renewals | effective draws of log w | seconds |")
+    print("| local move | rungs | barrier | renewals | effective sample size of log w | seconds |")
     print("| --- | --- | --- | --- | --- | --- |")
     for case in CASES:
         if options.only in case.name:

@@ -23,6 +23,7 @@ class Chain(NamedTuple):
         ends: where the target lies between two others, what is known of these, or None.
         momentum: of kernels that keep it from step to step, `(n, *event)`, or None.
         threshold: of kernels that keep the number by which they accept, `(n,)`, or None.
+        log_proposal: log-densities `(n,)` of the problem's proposal, or None.
     """
 
     x: Tensor
@@ -31,6 +32,7 @@ class Chain(NamedTuple):
     ends: Ends | None = None
     momentum: Tensor | None = None
     threshold: Tensor | None = None
+    log_proposal: Tensor | None = None
 
     def finite(self) -> Tensor:
         """Which chains are at points where all that was computed is finite, `(n,)` bool.
@@ -61,6 +63,13 @@ class Ends(NamedTuple):
     log_weight: Tensor
     reference_score: Tensor | None = None
     weight_score: Tensor | None = None
+
+
+def with_log_proposal(problem: Problem, chain: Chain) -> Chain:
+    """The chain with the proposal's log-density, evaluated only if it was not known."""
+    if chain.log_proposal is not None:
+        return chain
+    return chain._replace(log_proposal=problem.log_proposal(chain.x))
 
 
 Knowing = Callable[[Problem, Chain], Chain]

@@ -32,11 +32,18 @@ def require_all_finite(groups: Mapping[str, list[Tensor]]) -> None:
     Args:
         groups: tensors by what names them.
     """
-    norms = [_total_norm(tensors) for tensors in groups.values()]
+    norms = [_total_norm(tensors) for tensors in groups.values() if tensors]
     home = norms[0].device if norms else None
     if norms and not torch.stack([norm.isfinite().to(home) for norm in norms]).all():
         for what, tensors in groups.items():
             require_finite(what, tensors)
+
+
+def require_state_finite(what: str, tensors: list[Tensor]) -> None:
+    """Raise `NotFiniteError` unless all tensors are finite, whatever their squares are."""
+    largest = torch._foreach_norm(tensors, torch.inf) if tensors else []
+    if not all(bool(value.isfinite()) for value in largest):
+        raise NotFiniteError(what)
 
 
 def _total_norm(tensors: list[Tensor]) -> Tensor:

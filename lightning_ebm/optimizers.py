@@ -10,15 +10,19 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, NAdam, Optimizer, RAdam, RMSprop
 
-from lightning_ebm.finite import require_all_finite
+from lightning_ebm.finite import require_all_finite, require_state_finite
 from lightning_ebm.flows import Flow
 from lightning_ebm.resumed_optimizer import configuration, take_up
 from lightning_ebm.resuming import CONFIGURED, say
 from lightning_ebm.schedulers import JointScheduler
 
 __all__ = ["JointOptimizer", "JointScheduler", "decay_layers_only"]
+
+
+AVERAGING = (Adam, AdamW, NAdam, RAdam, RMSprop)
+"""What these keep lies between gradients, and squares of gradients, that were finite."""
 
 
 class JointOptimizer(Optimizer):
@@ -54,7 +58,7 @@ class JointOptimizer(Optimizer):
 
         Raises:
             NotFiniteError: if gradients are not finite, and then no step is taken; or if weights
-                are not after it.
+                are not after it, or what the optimizer keeps of gradients.
         """
         loss = None if closure is None else closure()
         parts = self.optimizers.items()
@@ -64,6 +68,8 @@ class JointOptimizer(Optimizer):
         require_all_finite(
             {f"weights of the {name} after the step": _parameters(part) for name, part in parts}
         )
+        for name, part in parts:
+            require_state_finite(f"state of the {name}'s optimizer", _sums(part))
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: FBT001, FBT002 - torch's signature
@@ -122,6 +128,14 @@ def decay_layers_only(optimizer: Optimizer, flow: Flow) -> Optimizer:
 
 def _gradients(optimizer: Optimizer) -> list[Tensor]:
     return [p.grad for p in _parameters(optimizer) if p.grad is not None]
+
+
+def _sums(optimizer: Optimizer) -> list[Tensor]:
+    """What an optimizer keeps that may overflow though gradients and weights are finite."""
+    if type(optimizer) in AVERAGING:
+        return []
+    kept = [value for state in optimizer.state.values() for value in state.values()]
+    return [x for x in kept if isinstance(x, Tensor) and x.is_floating_point()]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -116,6 +116,11 @@ class Problem:
             (score,) = torch.autograd.grad(log_prob.sum(), x)
         return log_prob.detach(), score
 
+    def log_proposal(self, x: Tensor) -> Tensor:
+        """Log-density `(n,)` of the proposal, without gradients."""
+        with torch.no_grad():
+            return self.proposal.log_prob(x)
+
     def density_at(self, x: Tensor) -> Known:
         """What a chain is to know at these points if it needs the log-density."""
         return self.log_prob(x), None, None

@@ -55,6 +55,9 @@ def test_what_a_chain_knows_is_true_at_its_points(name):
         assert torch.allclose(chain.log_prob, log_prob, rtol=0, atol=1e-12)
         if chain.score is not None:
             assert torch.allclose(chain.score, score, rtol=0, atol=1e-12)
+        if chain.log_proposal is not None:
+            log_q = problem.log_proposal(chain.x)
+            assert torch.allclose(chain.log_proposal, log_q, rtol=0, atol=1e-12)
         moved = (chain.x != before).any(1)
         assert moved.any()
     assert chain.score is not None or name in {"IMH", "ISIR"}

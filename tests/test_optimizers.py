@@ -8,10 +8,10 @@ import pytest
 import torch
 from lightning.pytorch.cli import ReduceLROnPlateau
 from torch import nn
-from torch.optim import SGD, Adam, AdamW
+from torch.optim import SGD, Adagrad, Adam, AdamW
 from torch.optim.lr_scheduler import StepLR
 
-from lightning_ebm.errors import SettingError
+from lightning_ebm.errors import NotFiniteError, SettingError
 from lightning_ebm.flows import RealNVP
 from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
 
@@ -208,3 +208,15 @@ def test_decay_leaves_the_weights_of_a_base_and_biases_alone() -> None:
 def test_an_optimizer_without_decay_stays_as_it_is() -> None:
     flow = RealNVP([2], n_layers=2, hidden=4)
     assert len(decay_layers_only(Adam(flow.parameters()), flow).param_groups) == 1
+
+
+def test_a_state_that_overflows_is_no_state_to_keep():
+    # Each gradient and its square are finite, and their sum is not: weights would stand for ever.
+    weight = nn.Parameter(torch.zeros(1))
+    joint = JointOptimizer({"energy": Adagrad([weight], lr=0.1)})
+    weight.grad = torch.tensor([1e19])
+    for _ in range(3):
+        joint.step()
+    with pytest.raises(NotFiniteError, match="state of the energy's optimizer"):
+        joint.step()
+    assert weight.isfinite().all()

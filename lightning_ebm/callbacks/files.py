@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
 from lightning_ebm.checkpoints import reading
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.module import EBMLightningModule
 
 
@@ -21,6 +22,10 @@ class SampleFiles(BasePredictionWriter):
 
     def __init__(self) -> None:
         super().__init__(write_interval="epoch")
+
+    def on_predict_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Refuse to draw samples that could not be kept."""
+        require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
 
     def write_on_epoch_end(
         self,

@@ -13,32 +13,44 @@ import torch
 from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
+from lightning_ebm.callbacks.report import show_report
 from lightning_ebm.callbacks.units import unit
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.checkpoints.writing import write_whole
+from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 
 DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetrics")
 
 
 class MetricsFile(L.Callback):
-    """Print remarks on the figures, and write those of `test` to `metrics.json`.
+    """Show what was found, and write the figures of `test` to `metrics.json`.
 
     The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
     remarks. It is JSON to the letter: a figure that is unknown or infinite is null, and a remark
     says which.
+
+    Attributes:
+        settings: of the command, where one made the run.
     """
 
+    settings: dict[str, Any] | None = None
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Refuse a test of which nothing could be kept."""
+        require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
+
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
-        """Print the remarks, unless training waits."""
-        if trainer.state.fn == "validate":
-            self._print_remarks(trainer, pl_module)
+        """Show the report, unless training waits."""
+        if trainer.state.fn == "validate" and trainer.is_global_zero:
+            self._show(trainer, pl_module)
 
     def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Write everything that was logged."""
-        self._print_remarks(trainer, pl_module)
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
+        self._show(trainer, pl_module)
         metrics = {
             name: float(value) if value.isfinite() else None
             for name, value in sorted(trainer.callback_metrics.items())
@@ -47,13 +59,17 @@ class MetricsFile(L.Callback):
         contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
-        write_whole(path, text.encode())
+        try:
+            write_whole(path, text.encode())
+        except SettingError:
+            # What took long to compute is not lost with the disk.
+            print(text)
+            raise
         print(f"Metrics written to {path}")
 
-    def _print_remarks(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
-        if trainer.is_global_zero:
-            for remark in pl_module.remarks:
-                print(remark)
+    def _show(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        show_report(figures, pl_module.remarks)
 
     def _description(
         self, trainer: L.Trainer, pl_module: EBMLightningModule, names: list[str]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 UNITS = {
-    "*effective_draws": "draws",
-    "*_rhat": "ratio, 1 at agreement",
+    "*ess_share": "share of the draws",
+    "*_ess*": "draws",
+    "*_r_hat": "ratio, 1 at agreement",
     "*crossings_per_1000_evaluations": "crossings per 1000 evaluations of the density",
     "log_z/trusted": "1 if trusted",
     "log_z/covers_quadrature": "1 if it does",
@@ -30,7 +31,6 @@ UNITS = {
     "*/energy": "nats",
     "*weight*": "share",
     "*/edge_mass": "share",
-    "*/truth_ess": "share of the draws",
     "*acceptance*": "probability",
     "*non_finite": "share of the proposals",
     "diagnostics/*_share": "share of the chains",

@@ -139,6 +139,11 @@ class RunCheckpoint(ModelCheckpoint):
     def _recorded(self) -> set[str]:
         return {self.best_model_path, self.last_model_path, *self.best_k_models} - {""}
 
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the last step, but of a rehearsal, which Lightning forgets to ask for here."""
+        if not trainer.fast_dev_run:
+            super().on_train_end(trainer, pl_module)
+
     def _save_last_checkpoint(
         self, trainer: L.Trainer, monitor_candidates: dict[str, Tensor]
     ) -> None:

@@ -20,17 +20,21 @@ from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFi
 from lightning_ebm.checkpoints import RunCheckpoint
 from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.arguments import class_at, mentioned
+from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
+from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
+from lightning_ebm.cli.then_test import run_test
 from lightning_ebm.cli.time_limit import end_if_time_is_up
-from lightning_ebm.cli.traces import Traces, require_writable
+from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
 from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
@@ -88,6 +92,8 @@ class EBMCLI(LightningCLI):
         except ParserError:
             raise
         except (Exception, SystemExit) as failure:
+            if lost_reader(failure):
+                raise
             given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
             fault = fault_in(failure, given)
             if fault is None and isinstance(failure, SystemExit):
@@ -135,10 +141,20 @@ class EBMCLI(LightningCLI):
             default=False,
             help="Let fit replace files of another run, or of later steps of its own.",
         )
+        parser.add_argument(
+            "--then_test",
+            type=bool,
+            default=False,
+            help="Let fit, when it has ended well, test its best checkpoint by "
+            "checkpoint.monitor, or else its last, in the same folder.",
+        )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
         _load_samplers(args)
+        for looking in ("validate", "test"):
+            # The report says it, in an order of its own.
+            self._parser(looking).set_defaults({"verbose": False})
         self.config = parser.parse_args(args)
         seed = self.config[self.config.subcommand].get("seed_everything")
         if not isinstance(seed, bool):
@@ -155,6 +171,7 @@ class EBMCLI(LightningCLI):
         _load_plain_data_only(config)
         self.settings = plain_settings(self._parser(self.subcommand), config)
         self.metrics_file.settings = self.settings
+        self.trainer_defaults["callbacks"] += progress_bar(config.trainer)
         if self.subcommand != "fit":
             return
         self.trainer_defaults["callbacks"].append(RunSettings(self.settings))
@@ -205,8 +222,13 @@ class EBMCLI(LightningCLI):
                 callback.replaces_origin = self.goes_on and self.origin.by_word
 
     def after_fit(self) -> None:
-        """Tell a script that waits for the end that the time was up before it."""
-        end_if_time_is_up(self.trainer, self.config[self.subcommand].trainer.max_time)
+        """Say where all lies, and if the time was up before the end; test, if told."""
+        say_where_all_lies(self.trainer)
+        settings = self.config[self.subcommand]
+        end_if_time_is_up(self.trainer, settings.trainer.max_time)
+        if settings.then_test:
+            self._set_seed()
+            run_test(self.trainer, self.model, self.datamodule)
 
 
 def _load_plain_data_only(settings: Namespace) -> None:

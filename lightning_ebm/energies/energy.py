@@ -14,7 +14,7 @@ class Energy(nn.Module, ABC):
     """E(x), one number per point, of that point alone.
 
     Any `nn.Module` passes for an energy, in Python and in YAML. One that derives from this class
-    is also shown the data before training and sees it standardised.
+    is also shown the data before training and sees it standardised, within another network too.
 
     To implement one: write `energy` for standardised points.
 

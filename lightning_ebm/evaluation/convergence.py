@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy
 import torch
-from arviz_stats.base import array_stats
 from torch import Tensor
 
 
@@ -15,15 +14,15 @@ class Convergence(NamedTuple):
     """What chains say of one quantity. What they cannot say is NaN.
 
     Attributes:
-        rhat: rank-normalised split R-hat; above 1.01 the chains do not agree. Infinite where no
+        r_hat: rank-normalised split R-hat; above 1.01 the chains do not agree. Infinite where no
             chain ever changes and they differ.
-        bulk: effective draws for its mean, never more than were made.
-        tail: effective draws for its 5 % and 95 % quantiles, never more than were made.
+        ess_bulk: effective sample size for its mean, never more than were made.
+        ess_tail: effective sample size for its 5 % and 95 % quantiles, never more than were made.
     """
 
-    rhat: float
-    bulk: float
-    tail: float
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
 
 
 def convergence(values: Tensor) -> Convergence:
@@ -46,6 +45,8 @@ def convergence(values: Tensor) -> Convergence:
         return Convergence(math.nan, math.nan, math.nan)
     if (values == values[0]).all():
         return Convergence(math.inf, float(values.shape[1]), float(values.shape[1]))
+    from arviz_stats.base import array_stats
+
     array = values.detach().double().cpu().numpy()
     axes = {"draw_axis": 0, "chain_axis": 1}
     with numpy.errstate(divide="ignore", invalid="ignore"):
@@ -68,9 +69,9 @@ def worst(parts: list[Convergence]) -> Convergence:
     """
     table = torch.tensor(parts, dtype=torch.float64)
     unknown = table.isnan()
-    rhat = table[:, 0].masked_fill(unknown[:, 0], -torch.inf).max()
+    r_hat = table[:, 0].masked_fill(unknown[:, 0], -torch.inf).max()
     fewest = table[:, 1:].masked_fill(unknown[:, 1:], torch.inf).amin(0)
-    found = torch.cat([rhat[None], fewest]).masked_fill(unknown.all(0), torch.nan)
+    found = torch.cat([r_hat[None], fewest]).masked_fill(unknown.all(0), torch.nan)
     return Convergence(*found.tolist())
 
 

@@ -10,7 +10,6 @@ import numpy
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.ladder import climb
 from lightning_ebm.evaluation.log_z import (
     Annealing,
@@ -20,6 +19,7 @@ from lightning_ebm.evaluation.log_z import (
 )
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.kernels import MALA
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.problem import Flow, Problem, Tilt
 from lightning_ebm.tempering import LadderRecord
 
@@ -143,7 +143,7 @@ class Evidence:
     @cached_property
     def worth_of_flow(self) -> float:
         """Effective draws of the model that the weighted draws of the flow are worth."""
-        return importance_sampling(self.weighted.log_weights).effective_draws
+        return importance_sampling(self.weighted.log_weights).ess
 
     @property
     def flow_tells(self) -> bool:
@@ -176,7 +176,7 @@ class Evidence:
         for doubling in range(DOUBLINGS + 1):
             path = self._annealing_from_flow(self.annealing_steps * 2**doubling)
             pilot = importance_sampling(path.forward(N_PILOT).log_weights)
-            if pilot.effective_draws >= WORTHY * N_PILOT:
+            if pilot.ess >= WORTHY * N_PILOT:
                 break
         return path
 

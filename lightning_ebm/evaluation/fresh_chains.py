@@ -116,7 +116,7 @@ def disagreement(
         groups = pooled(membership(settled.flatten(0, 1)).argmax(1).view(shape))
         indicators = torch.nn.functional.one_hot(groups).double()
         seen += [convergence(part) for part in indicators.unbind(2)]
-    return worst(seen).rhat
+    return worst(seen).r_hat
 
 
 @contextmanager

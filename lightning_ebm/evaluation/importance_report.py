@@ -6,11 +6,11 @@ import math
 
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate
 from lightning_ebm.evaluation.report import Report, better_than_truth, report
+from lightning_ebm.metrics.known_density import KnownDensity
 
 BEYOND = 0.01
 """Share of the model's draws that may be heavier than every draw of the truth."""
@@ -50,12 +50,12 @@ def importance_report(
 
     Returns:
         The keys of `density_report` that make sense here; the standard error of KL and of each
-        weight; and `model/truth_ess`, the effective share of the n draws, (Σw)²/(n Σw²).
+        weight; and `model/truth_ess_share`, the effective share of the n draws, (Σw)²/(n Σw²).
     """
     x = density.sample(n).to(test)
     log_weights = evaluate(log_density, x) - evaluate(density.log_prob, x)
     estimate = importance_sampling(log_weights)
-    log_z, effective_draws = estimate.value, estimate.effective_draws
+    log_z, ess = estimate.value, estimate.ess
     weights, errors = weighted_mode_weights(log_weights, density.responsibilities(x))
     log_q, log_p = evaluate(log_density, test), evaluate(density.log_prob, test)
     # By the delta method: KL is a smooth function of the means of w and of log w.
@@ -65,21 +65,19 @@ def importance_report(
         "model/kl": log_z - log_weights.mean(),
         "model/kl_standard_error": influence.std() / math.sqrt(n),
         "model/mode_weight_tv": total_variation(weights, density.mode_weights),
-        "model/truth_ess": effective_draws / n,
+        "model/truth_ess_share": ess / n,
         "test/nll": log_z - log_q.mean(),
         "test/nll_of_truth": -log_p.mean(),
     }
     figures |= {f"model/mode_weight_{k}": weight for k, weight in enumerate(weights)}
     figures |= {f"model/mode_weight_standard_error_{k}": error for k, error in enumerate(errors)}
     doubts = []
-    if effective_draws < FEW_DRAWS:
-        doubts.append(
-            f"{n} draws of the data's density are worth {effective_draws:.1f} draws of the model"
-        )
+    if ess < FEW_DRAWS:
+        doubts.append(f"{n} draws of the data's density are worth {ess:.1f} draws of the model")
     if draws is not None and len(draws):
         doubts += _mass_elsewhere(log_density, density, draws.to(test), log_weights.max())
     doubts += better_than_truth(log_q - log_z - log_p, estimate.standard_error)
-    return report(figures, doubts, {"model/truth_ess", "test/nll_of_truth"})
+    return report(figures, doubts, {"model/truth_ess_share", "test/nll_of_truth"})
 
 
 def _mass_elsewhere(

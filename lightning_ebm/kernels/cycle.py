@@ -6,7 +6,7 @@ from torch import nn
 
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels.kernel import Info, Kernel, in_turn
+from lightning_ebm.kernels.kernel import Info, Kernel, average
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import MOST
 
@@ -38,18 +38,24 @@ class Cycle(Kernel):
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """What the first kernel that is applied needs."""
-        return self._applied()[0].prepare(problem, chain)
+        return self._applied()[0][0].prepare(problem, chain)
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One round of all kernels."""
-        return in_turn(problem, chain, [kernel.step for kernel in self._applied()])
+        return self._round(problem, chain, last=False)
 
     def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One round, the last step of whose last kernel is the last."""
-        *others, last = self._applied()
-        steps = [*(kernel.step for kernel in others), last.last_step]
-        return in_turn(problem, chain, steps)
+        return self._round(problem, chain, last=True)
 
-    def _applied(self) -> list[Kernel]:
+    def _round(self, problem: Problem, chain: Chain, *, last: bool) -> tuple[Chain, Info]:
+        infos, applied = [], self._applied()
+        for place, (kernel, count) in enumerate(applied, start=1):
+            ends = last and place == len(applied)
+            chain, more = kernel.run(problem, chain, count, last=ends)
+            infos += more
+        return chain, average(infos)
+
+    def _applied(self) -> list[tuple[Kernel, int]]:
         counted = zip(self.kernels, self.repeats, strict=True)
-        return [kernel for kernel, count in counted for _ in range(count)]
+        return [(kernel, count) for kernel, count in counted if count]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_ebm.chain import Chain, choose, with_density
+from lightning_ebm.chain import Chain, choose, taken
+from lightning_ebm.kernels.independent import fresh_proposals, log_weight_held, weighed
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
@@ -32,15 +33,23 @@ class ISIR(Kernel):
         super().__init__()
         self.n_proposals = require_count("n_proposals", n_proposals, most=MOST_PROPOSALS)
 
-    @torch.no_grad()
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One resampling of every chain among its state and its candidates."""
-        chain = with_density(problem, chain)
-        y, log_q_y = problem.proposal.sample(len(chain.x) * self.n_proposals)
-        candidates = with_density(problem, Chain(y))
-        log_weights = candidates.log_prob - log_q_y
-        held = chain.log_prob - problem.proposal.log_prob(chain.x)
-        return resample(chain, held, candidates, log_weights)
+        chain, (info,) = self.run(problem, chain, 1, last=False)
+        return chain, info
+
+    @torch.no_grad()
+    def run(
+        self, problem: Problem, chain: Chain, n_steps: int, *, last: bool = True
+    ) -> tuple[Chain, list[Info]]:
+        """So many resamplings, among candidates that are made in one batch."""
+        chain, infos = weighed(problem, chain), []
+        n_candidates = len(chain.x) * self.n_proposals
+        for candidates in fresh_proposals(problem, n_candidates, n_steps):
+            log_weights = candidates.log_prob - candidates.log_proposal
+            chain, info = resample(chain, log_weight_held(chain), candidates, log_weights)
+            infos.append(info)
+        return chain, infos
 
 
 def resample(
@@ -72,8 +81,7 @@ def resample(
         "acceptance_global": 1 - probabilities[:, 0].mean(),
         "non_finite": (fresh == -torch.inf).to(fresh.dtype).mean(),
     }
-    proposed = Chain(candidates.x[picked], candidates.log_prob[picked])
-    return choose(choice > 0, proposed, chain), info
+    return choose(choice > 0, taken(candidates, picked), chain), info
 
 
 def _finite_or_zero_weight(log_weight: Tensor) -> Tensor:

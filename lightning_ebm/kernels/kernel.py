@@ -21,7 +21,8 @@ class Kernel(nn.Module, ABC):
     """One Markov transition.
 
     To implement one: set `exact`, and write `step`; and `prepare`, if it needs scores; and
-    `last_step`, if it computes what only a next step uses. Use `with_density` and `with_score` of
+    `last_step`, if it computes what only a next step uses; and `run`, if several steps have a part
+    that can be computed for all at once. Use `with_density` and `with_score` of
     `lightning_ebm.chain`, so that nothing is evaluated twice. A kernel that learns anything keeps
     it by `get_extra_state` / `set_extra_state`, and learns only while `self.training` is true: a
     kernel in eval mode is one fixed transition.
@@ -33,10 +34,11 @@ class Kernel(nn.Module, ABC):
     exact: bool
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        """A class with a step of its own does not inherit another's last step."""
+        """A class with a step of its own does not inherit what goes with another's."""
         super().__init_subclass__(**kwargs)
-        if "step" in cls.__dict__ and "last_step" not in cls.__dict__:
-            cls.last_step = Kernel.last_step
+        for name in ("last_step", "run") if "step" in cls.__dict__ else ():
+            if name not in cls.__dict__:
+                setattr(cls, name, getattr(Kernel, name))
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """The chain with what the next `step` needs at its points, its log-density at least.
@@ -53,6 +55,22 @@ class Kernel(nn.Module, ABC):
     def last_step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """A step after which no other follows: it need not compute what only a next one uses."""
         return self.step(problem, chain)
+
+    def run(
+        self, problem: Problem, chain: Chain, n_steps: int, *, last: bool = True
+    ) -> tuple[Chain, list[Info]]:
+        """The chain after so many steps, and what happened in each.
+
+        Args:
+            problem: what is sampled.
+            chain: where it begins.
+            n_steps: number of steps, at least 1.
+            last: whether no other step follows.
+        """
+        steps = [self.step] * n_steps
+        if last:
+            steps[-1] = self.last_step
+        return _in_turn(problem, chain, steps)
 
 
 def average(infos: Sequence[Info]) -> Info:
@@ -71,13 +89,19 @@ Step = Callable[[Problem, Chain], tuple[Chain, Info]]
 
 def in_turn(problem: Problem, chain: Chain, steps: Iterable[Step]) -> tuple[Chain, Info]:
     """The chain after all of these steps, and what happened in them on average."""
-    infos = []
-    for step in steps:
-        chain, info = step(problem, chain)
-        infos.append(info)
+    chain, infos = _in_turn(problem, chain, steps)
     return chain, average(infos)
 
 
 def in_a_row(kernel: Kernel, problem: Problem, chain: Chain, n_steps: int) -> tuple[Chain, Info]:
     """The chain after so many steps of a kernel, the last of which is the last."""
-    return in_turn(problem, chain, [*[kernel.step] * (n_steps - 1), kernel.last_step])
+    chain, infos = kernel.run(problem, chain, n_steps)
+    return chain, average(infos)
+
+
+def _in_turn(problem: Problem, chain: Chain, steps: Iterable[Step]) -> tuple[Chain, list[Info]]:
+    infos = []
+    for step in steps:
+        chain, info = step(problem, chain)
+        infos.append(info)
+    return chain, infos

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from scipy.stats import beta, t
 from torch import Tensor
 from torch.nn.functional import one_hot
 from torchmetrics import Metric
 
-from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.metrics.known_density import KnownDensity
 
 Membership = Callable[[Tensor], Tensor]
 """How far each point `(n, *event)` belongs to each group, `(n, K)`, rows summing to 1."""
@@ -29,7 +28,7 @@ class Weights(NamedTuple):
         value: share of each group.
         standard_error: from the spread between chains; NaN for a group that no draw or every draw
             is in, since there is no spread to tell it from.
-        effective_draws: independent draws that would be as certain, w(1 - w)/error², never more
+        ess: independent draws that would be as certain, w(1 - w)/error², never more
             than were made, a chain that stays making none; NaN with the error.
         lower: lower end of a 95 % interval.
         upper: upper end.
@@ -39,7 +38,7 @@ class Weights(NamedTuple):
 
     value: Tensor
     standard_error: Tensor
-    effective_draws: Tensor
+    ess: Tensor
     lower: Tensor
     upper: Tensor
     lowest: Tensor
@@ -57,7 +56,7 @@ class MembershipWeights(Metric):
     `update` takes chains, which are independent of each other while their own draws are not. The
     error is therefore that of the chains' means: √(Var_c(mean of chain c) / C).
 
-    The interval is that of Clopper and Pearson with the effective draws in place of the n draws
+    The interval is that of Clopper and Pearson with the effective sample size in place of the n
     made, reduced by (t_{n-1}/t_f)² since few chains tell the error: f is C - 1, or the number of
     chains that met the group, or that met others, whichever is least. Each of the C chains is
     sure to be worth one draw. A group that none of them met lies between 0 and 1 - .05^(1/C), one
@@ -104,7 +103,7 @@ class MembershipWeights(Metric):
         self.made += len(means) + moved.sum()
 
     def compute(self) -> Weights:
-        """Weights, errors, effective draws and intervals."""
+        """Weights, errors, effective sample size and intervals."""
         value = self.sums / self.chains
         variance = (self.squares / self.chains - value.square()).clamp(min=0)
         error = (variance / (self.chains - 1)).sqrt()
@@ -126,6 +125,8 @@ class MembershipWeights(Metric):
 
     def _sure_draws(self, effective: Tensor, level: float) -> Tensor:
         """Effective draws as far as so few chains are sure of them, at least one a chain."""
+        from scipy.stats import t
+
         tail, chains = (1 + level) / 2, float(self.chains)
         told = torch.minimum(self.met, self.left).clamp(min=1, max=max(chains - 1, 1))
         quantile = torch.from_numpy(t.ppf(tail, told.cpu().numpy())).to(effective)
@@ -141,6 +142,8 @@ def clopper_pearson(share: Tensor, draws: Tensor, level: float) -> tuple[Tensor,
 
     Source: Clopper and Pearson 1934.
     """
+    from scipy.stats import beta
+
     w, n = share.cpu().numpy(), draws.cpu().numpy()
     x = n * w
     low = beta.ppf((1 - level) / 2, x, n - x + 1)

@@ -17,9 +17,9 @@ from lightning_ebm.evaluation.fresh_chains import (
     followed_on,
     fresh_draws,
 )
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.measures import Figures, Measure
 from lightning_ebm.kernels import average
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.module.pooling import Found, chains_of_all, found_by_all, of_one_kernel
 from lightning_ebm.problem import Evaluations, Flow, Problem
 from lightning_ebm.random_state import isolated, seed_process

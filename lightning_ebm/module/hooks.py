@@ -24,7 +24,7 @@ from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
-from lightning_ebm.module.lean_trainer import make_lean
+from lightning_ebm.module.lean_trainer import ON_THE_BAR, make_lean
 from lightning_ebm.module.learners import step_figures, unwrapped
 from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.one_run import require_one_run
@@ -150,7 +150,8 @@ class TrainedByLightning(EvaluatedByLightning):
             tilts_flow = self.base_flow is not None
             figures = training_figures(loss, flow_loss, draw, self.temperature, tilts_flow)
             # All processes log or none does, whose loss is finite or not.
-            self.log_dict(figures, sync_dist=True)
+            for name, value in figures.items():
+                self.log(name, value, sync_dist=True, prog_bar=name in ON_THE_BAR)
         # Gradients that are not finite reach all processes, which then act alike.
         return total if finite else total * torch.nan
 

@@ -9,6 +9,13 @@ import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.profilers import PassThroughProfiler
 
+ON_THE_BAR = {
+    "loss/energy": "loss",
+    "sampler/acceptance_local": "acceptance",
+    "sampler/acceptance_global": "acceptance of flow",
+    "likelihood/over_flow": "nats over flow",
+}
+"""Figures of training that are shown beside the progress bar, and as what."""
 SECONDS = 0.1
 """Between two drawings of the progress bar, at least."""
 _NOTHING = nullcontext()
@@ -20,6 +27,14 @@ class SparingProgressBar(TQDMProgressBar):
     def __init__(self, refresh_rate: int = 1, process_position: int = 0) -> None:
         super().__init__(refresh_rate, process_position)
         self._drawn_at = -SECONDS
+
+    def get_metrics(
+        self, trainer: L.Trainer, pl_module: L.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """What is shown beside the bar, by short names."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return {ON_THE_BAR.get(name, name): value for name, value in metrics.items()}
 
     def _should_update(self, current: int, total: int) -> bool:
         if not super()._should_update(current, total):
@@ -40,7 +55,7 @@ class NoProfiler(PassThroughProfiler):
 
 
 def make_lean(trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
-    """Exchange the progress bar and the profiler that Trainer has of its own accord; no others.
+    """Exchange a plain progress bar of tqdm and the profiler that does nothing; no others.
 
     Args:
         trainer: has set up its callbacks.

@@ -15,8 +15,8 @@ from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import LabelledData, StoredData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.flows import Flow
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.module.density import ModelDensity
 from lightning_ebm.module.evaluation import Evaluation, Subject
 from lightning_ebm.module.moving_average import MovingAverage

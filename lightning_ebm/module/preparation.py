@@ -16,14 +16,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_ebm.base_measure import GaussianBase
-from lightning_ebm.energies import Energy
+from lightning_ebm.energies.standardising import fit_standardisations
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import Kernel
 from lightning_ebm.module.companion import pretrain
 from lightning_ebm.module.learners import Mean
 from lightning_ebm.module.recipes import without_unnamed
-from lightning_ebm.networks import bare, check_energy, require_event_shape
+from lightning_ebm.networks import check_energy, require_event_shape
 from lightning_ebm.sampler import Sampler
 
 ENOUGH_POINTS = 10_000
@@ -87,9 +87,7 @@ def fit_to_data(
     """
     check_energy(energy, data)
     reference.initialise(data)
-    seen = bare(energy)
-    if Energy in type(seen).__mro__:
-        seen.initialise(data)
+    fit_standardisations(energy, data)
     if flow is not None:
         require_event_shape("model.flow", flow, data)
         flow.initialise(data)

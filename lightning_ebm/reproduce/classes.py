@@ -50,9 +50,9 @@ has one that only replica exchange follows."""
 COLUMNS = {
     "weight error of the flow": "flow/class_weight_tv",
     "weight error of samples": "samples/class_weight_tv",
-    "effective draws of samples": "samples/class_weight_effective_draws",
+    "effective sample size of samples": "samples/class_weight_ess",
     "weight error of the model": "model/class_weight_tv",
-    "effective draws of the model": "model/class_weight_effective_draws",
+    "effective sample size of the model": "model/class_weight_ess",
     "log Z trusted": "log_z/trusted",
     "acceptance of flow moves": "sampler/acceptance_global",
     "accuracy of the classifier": "classifier/accuracy",
@@ -135,7 +135,7 @@ def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome], owner: str)
             for outcome in outcomes
             if outcome.metrics is not None
             and (outcome.run.labels["digits"], outcome.run.labels["sampler"]) == (digits, sampler)
-            and outcome.metrics[f"{owner}/class_weight_effective_draws"] >= FEW_DRAWS
+            and outcome.metrics[f"{owner}/class_weight_ess"] >= FEW_DRAWS
         ]
         if found:
             heights = [

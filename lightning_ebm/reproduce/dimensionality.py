@@ -42,7 +42,7 @@ class Dimensionality(Experiment):
         "Acceptance of independent flow proposals falls as dimension grows, and a flow must be "
         "the better for it; proposals that renew the latent point in part go further."
     )
-    columns = DENSITY_COLUMNS | {"share of effective draws of the truth": "model/truth_ess"}
+    columns = DENSITY_COLUMNS | {"effective share of the truth's draws": "model/truth_ess_share"}
     groups = ("sampler", "dimension")
 
     def runs(self, n_seeds: int, *, quick: bool) -> list[Run]:

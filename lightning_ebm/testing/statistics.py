@@ -57,7 +57,7 @@ class Averages:
         names: of the functions.
         deviation: averages `(k,)`.
         error: their standard errors `(k,)`.
-        renewals: effective draws per chain `(k,)`, 1/(n SE²) for n chains.
+        renewals: effective sample size per chain `(k,)`, 1/(n SE²) for n chains.
     """
 
     names: list[str]
@@ -70,11 +70,11 @@ class Averages:
         return (self.deviation / self.error).nan_to_num(0.0)
 
     def words(self, k: int) -> str:
-        """Function k, its deviation and the effective draws it rests on."""
+        """Function k, its deviation and the effective sample size it rests on."""
         draws = float(1 / self.error[k].square())
         return (
             f"{self.names[k]} off by {self.deviation[k]:+.4f} standard deviations "
-            f"({self.z()[k]:+.1f} standard errors, {draws:.0f} effective draws)"
+            f"({self.z()[k]:+.1f} standard errors, effective sample size {draws:.0f})"
         )
 
 
@@ -167,7 +167,7 @@ def _renewed(seen: Averages, k: int) -> tuple[bool | None, str]:
     if seen.renewals[slowest] >= LEAST_RENEWALS:
         return True, seen.words(k)
     return None, (
-        f"undecided: {seen.renewals[slowest]:.2f} effective draws per chain of "
+        f"undecided: an effective sample size of {seen.renewals[slowest]:.2f} per chain of "
         f"{seen.names[slowest]}, where {LEAST_RENEWALS:.0f} are needed; nothing is wrong so far, "
         "but it moves too little to tell: other step sizes, or more steps per draw"
     )

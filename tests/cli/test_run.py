@@ -250,7 +250,7 @@ def test_unbalanced_mnist_says_what_its_classes_weigh(inside, tmp_path):
     for owner in ("samples", "model"):
         weights = [metrics[f"{owner}/class_weight_{k}"] for k in (0, 1)]
         assert sum(weights) == pytest.approx(1)
-    assert metrics["model/class_weight_effective_draws"] <= 64
+    assert metrics["model/class_weight_ess"] <= 64
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

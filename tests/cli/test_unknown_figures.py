@@ -44,8 +44,8 @@ def test_a_mode_that_no_chain_met_is_put_into_words(fitted, inside):
     assert sentence in printed
     assert any(remark.startswith(sentence) for remark in metrics["run"]["remarks"])
     assert metrics["samples/mode_weight_standard_error_0"] is None
-    assert metrics["samples/mode_weight_effective_draws"] is None
-    assert metrics["diagnostics/modes_rhat"] is None
+    assert metrics["samples/mode_weight_ess"] is None
+    assert metrics["diagnostics/modes_r_hat"] is None
     assert metrics["samples/mode_weight_upper_0"] == pytest.approx(0.0457, abs=1e-4)
 
 
@@ -59,7 +59,7 @@ def test_frozen_chains_are_infinite_in_words_and_null_in_the_file(fitted, inside
     )
     metrics = strictly(fitted / "metrics.json")
     assert "chains do not agree on energy: R-hat is infinite, they never moved" in printed
-    assert metrics["diagnostics/energy_rhat"] is None
+    assert metrics["diagnostics/energy_r_hat"] is None
     assert metrics["sampler/unmoved"] == metrics["diagnostics/unmoved_share"] == 1
     assert not re.search(r"(?<![.\d])\d{20}", printed + (fitted / "metrics.json").read_text())
     assert all(metrics["run"]["units"].values())

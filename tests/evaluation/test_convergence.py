@@ -18,21 +18,21 @@ def autoregressive(rho, draws, chains):
 def test_independent_draws_agree_and_count_fully():
     torch.manual_seed(0)
     found = convergence(autoregressive(0.0, 500, 8))
-    assert found.rhat == pytest.approx(1, abs=0.005)
-    assert found.bulk == pytest.approx(4000, rel=0.15)
+    assert found.r_hat == pytest.approx(1, abs=0.005)
+    assert found.ess_bulk == pytest.approx(4000, rel=0.15)
 
 
 def test_correlated_draws_count_as_theory_says():
     torch.manual_seed(0)
     found = convergence(autoregressive(0.8, 4000, 8))
-    assert found.bulk == pytest.approx(32_000 * (1 - 0.8) / (1 + 0.8), rel=0.15)
-    assert found.rhat < 1.01
+    assert found.ess_bulk == pytest.approx(32_000 * (1 - 0.8) / (1 + 0.8), rel=0.15)
+    assert found.r_hat < 1.01
 
 
 def test_stuck_chains_do_not_agree():
     torch.manual_seed(0)
     stuck = torch.tensor([0.0, 5.0]).repeat(100, 4) + 0.1 * torch.randn(100, 8)
-    assert convergence(stuck).rhat > 1.5
+    assert convergence(stuck).r_hat > 1.5
 
 
 NAN = float("nan")
@@ -66,9 +66,9 @@ def test_the_scale_of_a_quantity_does_not_matter_until_it_rounds_to_a_constant()
 def test_nothing_is_worth_more_draws_than_were_made():
     torch.manual_seed(0)
     alternating = autoregressive(-0.8, 500, 8)
-    assert convergence(alternating).bulk == 4000
+    assert convergence(alternating).ess_bulk == 4000
     rare = (torch.rand(10, 512) < 0.005).double()
-    assert convergence(rare).bulk == 5120
+    assert convergence(rare).ess_bulk == 5120
 
 
 def test_the_worst_of_several():

@@ -19,7 +19,7 @@ from lightning_ebm.evaluation.measures import (
     SampledModeWeights,
     StandingChains,
 )
-from lightning_ebm.evaluation.measures.weight_agreement import disagreeing, effective_draws
+from lightning_ebm.evaluation.measures.weight_agreement import disagreeing, effective_sample_size
 from lightning_ebm.metrics import MembershipWeights
 
 WIDE = GaussianMixture([1.0], [[0.0, 0.0]], [[[4.0, 0.0], [0.0, 2.0]]])
@@ -82,10 +82,10 @@ def test_a_mode_of_the_model_that_no_chain_met_is_a_doubt_where_the_interval_say
         # 1 - .05^(1/400)
         assert remark == (
             "no chain met mode 0: its weight lies between 0 and 0.007, its error and effective "
-            "draws are unknown"
+            "sample size are unknown"
         )
         assert figures["samples/mode_weight_upper_0"] == pytest.approx(0.00746, abs=1e-5)
-        assert math.isnan(figures["samples/mode_weight_effective_draws"])
+        assert math.isnan(figures["samples/mode_weight_ess"])
 
 
 def test_several_modes_that_no_chain_met_are_one_remark():
@@ -126,7 +126,7 @@ def test_false_alarms_are_rarer_than_said(n_modes, model_draws):
 
 def test_exact_weights_are_worth_infinitely_many_draws():
     weights = torch.tensor([0.2, 0.8])
-    found = effective_draws(weights, torch.tensor([0.0, 0.04]))
+    found = effective_sample_size(weights, torch.tensor([0.0, 0.04]))
     assert found.tolist() == [math.inf, pytest.approx(100)]
 
 
@@ -134,8 +134,8 @@ def test_frozen_chains_are_named_in_words():
     torch.manual_seed(0)
     seen = evidence(TwoModes(), frozen(TwoModes()))
     figures = judged(seen, StandingChains(), ChainConvergence())
-    assert figures["diagnostics/energy_rhat"] == math.inf
-    assert figures["diagnostics/energy_bulk_effective_draws"] == 400
+    assert figures["diagnostics/energy_r_hat"] == math.inf
+    assert figures["diagnostics/energy_ess_bulk"] == 400
     assert figures["diagnostics/unmoved_share"] == 1
     assert seen.doubts == [
         "400 of 400 chains never moved over 5 draws",
@@ -149,14 +149,14 @@ def test_rounding_does_not_make_a_frozen_chain_move():
     seen = evidence(TwoModes(), frozen(TwoModes()))
     noisy = replace(seen.problem, log_density=lambda x: 1e-9 * torch.randn(len(x)).double())
     seen.problem = noisy
-    assert judged(seen, ChainConvergence())["diagnostics/energy_rhat"] == math.inf
+    assert judged(seen, ChainConvergence())["diagnostics/energy_r_hat"] == math.inf
 
 
 def test_all_chains_at_one_point_say_nothing_of_agreement():
     seen = evidence(TwoModes(), [torch.zeros(50, 2).double()] * 10)
     figures = judged(seen, StandingChains(), ChainConvergence())
-    assert math.isnan(figures["diagnostics/energy_rhat"])
-    assert math.isnan(figures["diagnostics/modes_bulk_effective_draws"])
+    assert math.isnan(figures["diagnostics/energy_r_hat"])
+    assert math.isnan(figures["diagnostics/modes_ess_bulk"])
     assert seen.doubts == ["50 of 50 chains never moved over 5 draws"]
     assert sum("is unknown" in remark for remark in seen.remarks) == 2
 

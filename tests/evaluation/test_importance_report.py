@@ -27,7 +27,7 @@ def test_the_truth_as_model_is_found_to_be_right():
     assert (doubts, faults) == ([], [])
     assert figures["model/kl"] == pytest.approx(0, abs=1e-9)
     assert figures["model/mode_weight_tv"] < 0.02
-    assert figures["model/truth_ess"] == pytest.approx(1)
+    assert figures["model/truth_ess_share"] == pytest.approx(1)
 
 
 def test_kl_lies_within_its_errors():
@@ -53,7 +53,7 @@ def test_mass_of_the_model_elsewhere_is_found_by_its_draws():
     assert float(found.doubts[0].split()[0]) == pytest.approx(0.8, abs=0.05)
     assert math.isnan(found.figures["model/kl"])
     assert found.faults == []
-    assert found.figures["model/truth_ess"] > 0.9
+    assert found.figures["model/truth_ess_share"] > 0.9
 
 
 def test_draws_of_a_model_that_truth_covers_raise_no_doubt():
@@ -67,11 +67,11 @@ def test_draws_of_a_model_that_truth_covers_raise_no_doubt():
         ]
 
 
-def test_few_effective_draws_are_said():
+def test_a_small_effective_sample_size_is_said():
     found = report(OppositeModes(dimension=16, distance=2.3))
     assert found.doubts[0].startswith("20000 draws of the data's density are worth")
     assert math.isnan(found.figures["model/log_z"])
-    assert found.figures["model/truth_ess"] < 50 / 20_000
+    assert found.figures["model/truth_ess_share"] < 50 / 20_000
 
 
 def test_data_likelier_than_under_the_truth_are_a_contradiction():

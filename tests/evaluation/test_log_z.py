@@ -139,9 +139,9 @@ def test_weights_of_a_few_levels_have_no_tail():
 def test_no_draws_are_worth_more_than_were_made():
     torch.manual_seed(0)
     opposite = torch.tensor([[0.0, 0.1], [0.1, 0.0]]).repeat(50, 100).flatten()
-    assert importance_sampling(opposite).effective_draws <= len(opposite)
+    assert importance_sampling(opposite).ess <= len(opposite)
     chains = reverse_importance_sampling(opposite, chains=200)
-    assert chains.effective_draws <= len(opposite)
+    assert chains.ess <= len(opposite)
 
 
 def test_draws_of_one_chain_do_not_count_as_independent():
@@ -152,7 +152,7 @@ def test_draws_of_one_chain_do_not_count_as_independent():
     alone = importance_sampling(once)
     as_chains = log_mean(repeated, chains=500)
     assert as_chains.standard_error == pytest.approx(alone.standard_error)
-    assert as_chains.effective_draws == pytest.approx(alone.effective_draws, rel=0.01)
+    assert as_chains.ess == pytest.approx(alone.ess, rel=0.01)
     assert log_mean(repeated).standard_error < alone.standard_error / 4
 
 
@@ -276,5 +276,5 @@ def test_a_longer_path_is_worth_more_draws(kernel):
     for n_steps in (3, 60):
         torch.manual_seed(0)
         path = annealed(two_modes(8), gaussian(8, 1.6), n_steps=n_steps, kernel=kernel)
-        worth[n_steps] = importance_sampling(path.forward(500).log_weights).effective_draws
+        worth[n_steps] = importance_sampling(path.forward(500).log_weights).ess
     assert worth[60] > 5 * worth[3]

@@ -62,7 +62,7 @@ def test_a_right_model_is_called_right():
     assert (seen.doubts, seen.faults) == ([], [])
     assert abs(figures["log_z/error"]) < 0.2
     assert figures["samples/mode_weight_tv"] < 0.03
-    assert figures["diagnostics/modes_rhat"] < 1.02
+    assert figures["diagnostics/modes_r_hat"] < 1.02
     assert abs(figures["distance/chains_data_mmd"]) < 0.01
     assert seen.doubts == []
     crossing = 1 - (0.2**2 + 0.8**2)
@@ -138,7 +138,7 @@ def test_chains_that_stay_are_said_not_to_agree():
     stuck = [seen.draws[0]] * 10
     seen = evidence(draws=[x + 0.01 * torch.randn_like(x) for x in stuck])
     figures = ChainConvergence()(seen)
-    assert figures["diagnostics/modes_rhat"] > 1.1
+    assert figures["diagnostics/modes_r_hat"] > 1.1
     assert figures["sampler/crossings_per_1000_evaluations"] == 0
     assert any("chains do not agree on modes" in remark for remark in seen.remarks)
 

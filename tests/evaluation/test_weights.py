@@ -28,7 +28,7 @@ def test_a_chain_that_stays_counts_once():
     for name, draws in (("stays", stays), ("moves", moves)):
         metric = ModeWeights(TwoModes())
         metric.update(draws)
-        effective[name] = metric.compute().effective_draws[0]
+        effective[name] = metric.compute().ess[0]
     assert effective["stays"] == pytest.approx(500, rel=0.01)
     assert effective["moves"] == pytest.approx(5000, rel=0.25)
 
@@ -62,7 +62,7 @@ def test_a_mode_that_no_chain_met_has_an_interval_and_no_error(n_chains):
     assert found.value[0] < 1e-9
     assert found.unmet.tolist() == [True, False]
     assert found.standard_error.isnan().all()
-    assert found.effective_draws.isnan().all()
+    assert found.ess.isnan().all()
     assert found.lower.tolist() == pytest.approx([0, beyond], abs=1e-12)
     assert found.upper.tolist() == pytest.approx([1 - beyond, 1], abs=1e-12)
 
@@ -75,7 +75,7 @@ def test_one_chain_of_many_that_stays_elsewhere_is_worth_one_draw_each():
     metric.update(x)
     found = metric.compute()
     assert found.value[0] == pytest.approx(1 / 64)
-    assert found.effective_draws[0] == pytest.approx(63)
+    assert found.ess[0] == pytest.approx(63)
     # Clopper and Pearson for 1 of 64.
     expected = binomtest(1, 64).proportion_ci()
     assert found.lower[0] == pytest.approx(expected.low)
@@ -87,7 +87,7 @@ def test_nothing_is_worth_more_draws_than_were_made():
     metric = MembershipWeights(membership, 2)
     metric.update(torch.tensor([[0.0], [1.0]]).expand(2, 50).contiguous())
     found = metric.compute()
-    assert found.effective_draws.tolist() == [100, 100]
+    assert found.ess.tolist() == [100, 100]
     expected = binomtest(50, 100).proportion_ci()
     assert found.lower[0] == pytest.approx(expected.low, abs=2e-3)
 
@@ -97,7 +97,7 @@ def test_frozen_chains_are_worth_one_draw_each_however_soft_their_groups():
     metric = MembershipWeights(membership, 2)
     x = 0.4 + 0.2 * torch.rand(1, 50, generator=torch.Generator().manual_seed(0))
     metric.update(x.expand(10, 50))
-    assert metric.compute().effective_draws.tolist() == [50, 50]
+    assert metric.compute().ess.tolist() == [50, 50]
 
 
 def test_a_group_that_shares_all_draws_is_met_though_none_is_assigned_to_it():

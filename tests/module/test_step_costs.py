@@ -119,11 +119,11 @@ class Own(TQDMProgressBar):
 @pytest.mark.parametrize(
     ("settings", "bar", "profiler"),
     [
-        ({}, SparingProgressBar, NoProfiler),
+        ({"callbacks": [TQDMProgressBar()]}, SparingProgressBar, NoProfiler),
         ({"callbacks": [Own()], "profiler": "simple"}, Own, SimpleProfiler),
         ({"enable_progress_bar": False}, type(None), NoProfiler),
     ],
-    ids=["default", "own", "none"],
+    ids=["plain", "own", "none"],
 )
 def test_only_what_trainer_has_of_its_own_accord_is_exchanged(
     settings, bar, profiler, small_module, small_data, small_trainer, capsys

@@ -91,9 +91,9 @@ def test_an_experiment_writes_its_tables_and_goes_on_where_it_was(tmp_path, caps
 def test_metrics_of_a_run_are_numbers_and_the_file_says_how_they_came_about(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    contents = {"model/kl": 0.5, "diagnostics/energy_rhat": None, "run": {"seed": 3}}
+    contents = {"model/kl": 0.5, "diagnostics/energy_r_hat": None, "run": {"seed": 3}}
     (folder / "metrics.json").write_text(json.dumps(contents))
-    expected = {"model/kl": 0.5, "diagnostics/energy_rhat": math.nan}
+    expected = {"model/kl": 0.5, "diagnostics/energy_r_hat": math.nan}
     found = complete(Run("run", "two_modes.yaml"), tmp_path)
     assert found == pytest.approx(expected, nan_ok=True)
 
@@ -145,7 +145,7 @@ def test_every_experiment_has_runs_of_its_own_and_draws_them(name):
             ],
             0.5,
         )
-        figures |= {f"{o}/class_weight_effective_draws": 100.0 for o in ("samples", "model")}
+        figures |= {f"{o}/class_weight_ess": 100.0 for o in ("samples", "model")}
         outcomes = [Outcome(run, figures) for run in runs]
         outcomes[-1] = Outcome(runs[-1], None)
         assert experiment.draw(outcomes, None).axes
@@ -156,8 +156,8 @@ def test_a_model_whose_class_weights_rest_on_no_draws_is_not_drawn():
     outcomes = []
     for run, worth in zip(experiment.runs(1, quick=True), (49.0, 51.0), strict=True):
         figures = {f"{o}/class_weight_{k}": 0.5 for o in ("samples", "model") for k in (0, 1)}
-        figures |= {"samples/class_weight_effective_draws": 100.0}
-        outcomes.append(Outcome(run, figures | {"model/class_weight_effective_draws": worth}))
+        figures |= {"samples/class_weight_ess": 100.0}
+        outcomes.append(Outcome(run, figures | {"model/class_weight_ess": worth}))
     samples, model = experiment.draw(outcomes, None).axes
     assert len(samples.patches) == 2 * 3
     assert len(model.patches) == 2 * 2

@@ -90,7 +90,7 @@ def test_what_is_too_slow_to_be_judged_is_warned_of_with_a_figure_and_a_remedy()
     for check in ("invariance, 10 dimensions", "convergence"):
         finding = run_check(check, sampler, seed=0)
         assert finding.passed is None
-        assert "effective draws per chain" in finding.sentence
+        assert "effective sample size" in finding.sentence
         assert "more steps per draw" in finding.sentence
         report = Report("Slow", (finding,))
         assert report.passed

@@ -44,7 +44,7 @@ def test_chains_that_never_move_are_undecided():
     passed, words = judge(chains(persistence=1.0))
     assert passed is None
     assert "1.0" in words
-    assert "effective draws per chain" in words
+    assert "effective sample size" in words
 
 
 def test_a_deviation_that_shrinks_is_undecided_unless_chains_began_right():

@@ -47,7 +47,7 @@ def bridge_sampling(
     return Estimate(
         float(log_r),
         math.hypot(from_proposal.standard_error, from_model.standard_error),
-        min(from_proposal.effective_draws, from_model.effective_draws),
+        min(from_proposal.ess, from_model.ess),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from arviz_stats.base import array_stats
 from torch import Tensor
 
 SMALLEST_SAMPLE = 25
@@ -45,13 +44,13 @@ class Estimate(NamedTuple):
         standard_error: of the value, by the delta method; infinite where the values that were
             averaged have no finite variance, so that it is unknown. It knows nothing of mass
             never visited.
-        effective_draws: how many independent draws of equal weight would be worth as much.
+        ess: how many independent draws of equal weight would be worth as much.
         tail: the Pareto tail of those values.
     """
 
     value: float
     standard_error: float
-    effective_draws: float
+    ess: float
     tail: Tail = NO_TAIL
 
 
@@ -103,6 +102,8 @@ def fit_tail(values: Tensor) -> Tail:
     # Values alike but for rounding, or of a few levels, have no tail to fit.
     if excess[size // 4 - 1] <= 1e-9 * ordered[-1]:
         return Tail(sample)
+    from arviz_stats.base import array_stats
+
     one_chain = ordered.cpu().numpy()[None]
     k = float(array_stats.pareto_khat(one_chain, r_eff=1, tail="right"))
     share = float(excess.sum() / values.sum())

@@ -75,7 +75,7 @@ class Sandwich:
         for name, estimate in self._estimates.items():
             figures[f"log_z/{name}"] = estimate.value
             figures[f"log_z/{name}_standard_error"] = estimate.standard_error
-            figures[f"log_z/{name}_effective_draws"] = estimate.effective_draws
+            figures[f"log_z/{name}_ess"] = estimate.ess
         figures["log_z/lower_tail_index"] = self.lower.tail.index
         if self.unseen is not None:
             figures["log_z/unseen_share"] = self.unseen
@@ -125,10 +125,8 @@ def _doubts(
     lower: Estimate, upper: Estimate | None, between: Estimate | None, proposal: str
 ) -> list[str]:
     doubts = []
-    if lower.effective_draws < FEW_DRAWS:
-        doubts.append(
-            f"{proposal} hardly reaches the model: its draws are worth {lower.effective_draws:.1f}"
-        )
+    if lower.ess < FEW_DRAWS:
+        doubts.append(f"{proposal} hardly reaches the model: its draws are worth {lower.ess:.1f}")
     elif lower.tail.too_heavy:
         doubts.append(
             f"{lower.tail.share:.1%} of the weights of the {proposal}'s draws lies in a tail of "

@@ -1,4 +1,4 @@
-"""Whether fresh chains have forgotten where they began: R-hat, effective draws, crossings."""
+"""Whether fresh chains have forgotten where they began: R-hat, sample sizes, crossings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNTRUSTED = 1.05
 
 
 class ChainConvergence(Measure):
-    """R-hat and effective draws of the energy and of mode indicators, and mode crossings.
+    """R-hat and effective sample size of the energy and of mode indicators, and mode crossings.
 
     Of chains that go on from draw to draw, over the second half of their draws; crossings over
     all of them. An R-hat above 1.05 speaks against trust, and so does an energy that is worth
@@ -40,9 +40,9 @@ class ChainConvergence(Measure):
                 indicators = torch.nn.functional.one_hot(modes).double().view(*shape, -1)
                 seen["modes"] = worst([convergence(part) for part in indicators.unbind(2)])
             for name, found in seen.items():
-                figures[f"diagnostics/{name}_rhat"] = found.rhat
-                figures[f"diagnostics/{name}_bulk_effective_draws"] = found.bulk
-                figures[f"diagnostics/{name}_tail_effective_draws"] = found.tail
+                figures[f"diagnostics/{name}_r_hat"] = found.r_hat
+                figures[f"diagnostics/{name}_ess_bulk"] = found.ess_bulk
+                figures[f"diagnostics/{name}_ess_tail"] = found.ess_tail
                 _judge(evidence, name, found)
         if evidence.density is not None:
             crossings = mode_crossings(evidence.draws, evidence.density)
@@ -68,7 +68,7 @@ def _energies(evidence: Evidence) -> Tensor:
 
 def _judge(evidence: Evidence, name: str, found: Convergence) -> None:
     draws, chains = evidence.settled.shape[:2]
-    if math.isnan(found.rhat):
+    if math.isnan(found.r_hat):
         evidence.remarks.append(
             f"whether chains agree on {name} is unknown: it is the same in all {draws} draws of "
             f"{chains} chains"
@@ -76,16 +76,16 @@ def _judge(evidence: Evidence, name: str, found: Convergence) -> None:
             else f"whether chains agree on {name} is unknown: all {draws} draws of {chains} "
             "chains are in one"
         )
-    elif found.rhat > AGREEMENT:
-        disagree = f"chains do not agree on {name}: R-hat is {_in_words(name, found.rhat)}"
+    elif found.r_hat > AGREEMENT:
+        disagree = f"chains do not agree on {name}: R-hat is {_in_words(name, found.r_hat)}"
         evidence.remarks.append(f"{disagree}, over {draws} draws of {chains} chains")
-        if found.rhat > UNTRUSTED:
+        if found.r_hat > UNTRUSTED:
             evidence.doubts.append(disagree)
-    if name == "energy" and found.bulk < FEW_DRAWS:
-        evidence.doubts.append(f"the energies of the chains are worth {found.bulk:.0f} draws")
+    if name == "energy" and found.ess_bulk < FEW_DRAWS:
+        evidence.doubts.append(f"the energies of the chains are worth {found.ess_bulk:.0f} draws")
 
 
-def _in_words(name: str, rhat: float) -> str:
-    if math.isinf(rhat):
+def _in_words(name: str, r_hat: float) -> str:
+    if math.isinf(r_hat):
         return "infinite, they never " + ("moved" if name == "energy" else "left theirs")
-    return f"{rhat:.3f}" if rhat < 100 else f"{rhat:.2g}"
+    return f"{r_hat:.3f}" if r_hat < 100 else f"{r_hat:.2g}"

@@ -16,7 +16,7 @@ from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.measures.weight_agreement import (
     disagreeing,
     doubt,
-    effective_draws,
+    effective_sample_size,
     share,
 )
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
@@ -40,7 +40,9 @@ class SampledModeWeights(Measure):
         sampled = _weights_of_samples(metric, evidence, "mode", names)
         if evidence.model_weights is not None:
             weights, errors = evidence.model_weights
-            _compare(evidence, "mode", names, sampled, weights, effective_draws(weights, errors))
+            _compare(
+                evidence, "mode", names, sampled, weights, effective_sample_size(weights, errors)
+            )
         return _figures(sampled, "mode", names, truth)
 
 
@@ -84,14 +86,14 @@ class SampledClassWeights(Measure):
             figures |= _named("model/class_weight", evidence.labels, found.weights)
             figures |= _named("model/class_weight_standard_error", evidence.labels, found.errors)
             figures["model/class_weight_tv"] = total_variation(found.weights, truth)
-            figures["model/class_weight_effective_draws"] = found.worth
+            figures["model/class_weight_ess"] = found.worth
             if found.worth < FEW_DRAWS:
                 evidence.remarks.append(
                     "the model's class weights are unknown: the draws that they rest on are worth "
                     f"{found.worth:.1f}"
                 )
             else:
-                draws = effective_draws(found.weights, found.errors).clamp(max=found.worth)
+                draws = effective_sample_size(found.weights, found.errors).clamp(max=found.worth)
                 _compare(evidence, "class", evidence.labels, sampled, found.weights, draws)
         return figures
 
@@ -123,7 +125,7 @@ def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> Mode
     the run, do not agree that speaks against trust.
     """
     log_weights = evidence.weighted.log_weights
-    worth = importance_sampling(log_weights).effective_draws
+    worth = importance_sampling(log_weights).ess
     ladder = None if evidence.flow is None or evidence.flow_tells else evidence.ladder
     if ladder is None:
         return ModelWeights(*weighted_mode_weights(log_weights, members), worth)
@@ -133,8 +135,8 @@ def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> Mode
     metric.reset()
     metric.update(states[:, -1])
     counted = metric.compute()
-    worth = float(counted.effective_draws.nan_to_num(math.inf).min())
-    draws = effective_draws(weights, errors).clamp(max=float(ladder.renewals))
+    worth = float(counted.ess.nan_to_num(math.inf).min())
+    draws = effective_sample_size(weights, errors).clamp(max=float(ladder.renewals))
     _compare(evidence, "class", evidence.labels, counted, weights, draws)
     return ModelWeights(weights, errors, min(worth, float(ladder.renewals)))
 
@@ -155,12 +157,12 @@ def _unmet(kind: str, names: list[str], upper: str) -> str:
     if len(names) == 1:
         return (
             f"no chain met {kind} {names[0]}: its weight lies between 0 and {upper}, its error "
-            "and effective draws are unknown"
+            "and effective sample size are unknown"
         )
     kinds = {"mode": "modes", "class": "classes"}[kind]
     return (
         f"no chain met {kinds} {', '.join(names[:-1])} and {names[-1]}: the weight of each lies "
-        f"between 0 and {upper}, their errors and effective draws are unknown"
+        f"between 0 and {upper}, their errors and effective sample sizes are unknown"
     )
 
 
@@ -179,11 +181,11 @@ def _compare(
 
 
 def _figures(sampled: Weights, kind: str, names: Sequence[object], truth: Tensor) -> Figures:
-    known = sampled.effective_draws[~sampled.effective_draws.isnan()]
+    known = sampled.ess[~sampled.ess.isnan()]
     prefix = f"samples/{kind}_weight"
     figures: Figures = {
         f"{prefix}_tv": total_variation(sampled.value, truth),
-        f"{prefix}_effective_draws": known.min() if len(known) else math.nan,
+        f"{prefix}_ess": known.min() if len(known) else math.nan,
     }
     figures |= _named(prefix, names, sampled.value)
     figures |= _named(f"{prefix}_standard_error", names, sampled.standard_error)

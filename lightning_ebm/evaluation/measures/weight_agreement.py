@@ -29,7 +29,7 @@ def disagreeing(chains: Weights, model: Tensor, model_draws: Tensor) -> Tensor:
     return (high < chains.lowest) | (low > chains.highest)
 
 
-def effective_draws(weights: Tensor, errors: Tensor) -> Tensor:
+def effective_sample_size(weights: Tensor, errors: Tensor) -> Tensor:
     """Independent draws that would be as certain, w(1 - w)/error² `(K,)`; infinite at error 0."""
     draws = weights * (1 - weights) / errors.square()
     return draws.masked_fill(errors == 0, torch.inf)

@@ -43,7 +43,7 @@ def invariance_sixty_four(sampler: Sampler) -> tuple[bool | None, str]:
     symmetric proposal the target is p^1.05, and |x|² is off by .05 √(d/2) = .28 of its standard
     deviations; for a Langevin proposal or a trajectory by some .05 γ/2 √(d/2), γ per variance:
     .045 at .32, the optimal step. 1,000 chains of 40 draws with a correlation time of two are
-    20,000 effective draws, and .045 is 6.4 of their standard errors, 13 in the second trial.
+    an effective sample size of 20,000, and .045 is 6.4 standard errors, 13 in the second trial.
     """
     if not sampler.exact:
         return True, NOT_EXACT
