@@ -29,7 +29,10 @@ def test_version_has_a_line_each(inside):
     [
         (["tets"], "no subcommand is called 'tets' (did you mean 'test'?): choose fit, "),
         (["xyzzy", "--help"], "no subcommand is called 'xyzzy': choose fit, "),
-        ([], "a subcommand is missing: choose fit, validate, test, predict, samplers or repro"),
+        (
+            [],
+            "a subcommand is missing: choose fit, validate, test, predict, samplers, reproduce or",
+        ),
     ],
 )
 def test_a_subcommand_that_is_missing_or_misspelt(args, said, inside, capfd):
