@@ -11,7 +11,7 @@ from torch.distributions import Distribution, constraints
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lightning_ebm.module.normalised import NormalisedModel
+    from lightning_ebm.module.generative import GenerativeModel
 
 
 class ModelDistribution(Distribution):
@@ -27,7 +27,7 @@ class ModelDistribution(Distribution):
     arg_constraints = {}  # noqa: RUF012 - as torch declares it
     has_rsample = False
 
-    def __init__(self, model: NormalisedModel) -> None:
+    def __init__(self, model: GenerativeModel) -> None:
         super().__init__(torch.Size(), model.event_shape, validate_args=False)
         self.model = model
 

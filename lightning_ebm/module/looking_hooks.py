@@ -9,11 +9,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.module.generative import GenerativeModel
 from lightning_ebm.module.learners import Learners
-from lightning_ebm.module.normalised import NormalisedModel
 
 
-class EvaluatedByLightning(NormalisedModel):
+class EvaluatedByLightning(GenerativeModel):
     """What `EBMLightningModule` does where Trainer validates, tests or predicts.
 
     Attributes:
