@@ -7,6 +7,7 @@ from lightning_ebm.kernels import Kernel
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import MCMC, Draw, Sampler
+from lightning_ebm.standalone import SampleResult, sample
 from lightning_ebm.starts import Start
 
 __version__ = "0.1.0"
@@ -24,7 +25,9 @@ __all__ = [
     "NeuralSpline",
     "Problem",
     "RealNVP",
+    "SampleResult",
     "Sampler",
     "SettingError",
     "Start",
+    "sample",
 ]
