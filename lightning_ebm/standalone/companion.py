@@ -21,7 +21,7 @@ RATE, CLIP = 2e-3, 5.0
 """Of Adam, by which flows learn."""
 UPDATES = 5
 """Steps of the flow for every draw of the warm-up."""
-FIRST_STEPS, BATCH = 500, 256
+FIRST_STEPS, BATCH = 300, 256
 """Steps by which a new flow is fitted to the first chains, and their batches."""
 
 

@@ -45,7 +45,14 @@ class Landscape:
     def log_density(self, y: Tensor) -> Tensor:
         """Unnormalised log-density of points y `(n,)`."""
         bare = self._bare(y)
-        return self.target.log_density(self.space.to_target(bare)) + self.space.log_volume(bare)
+        values = self.target.log_density(self.space.to_target(bare))
+        # Other shapes would be broadcast in silence.
+        if values.shape != y.shape[:1]:
+            raise SettingError(
+                f"target gives shape {tuple(values.shape)} for {len(y)} points: give one "
+                f"log-density for each, shape ({len(y)},)"
+            )
+        return values + self.space.log_volume(bare)
 
     def begin_at(self, x: Tensor) -> Tensor:
         """Points y `(n, *shape)` for given points x `(n, *event)`.
@@ -106,6 +113,8 @@ def require_usable(problem: Problem, y: Tensor) -> None:
     shape = tuple(y.shape[1:])
     try:
         log_prob, score = problem.log_prob_and_score(y)
+    except SettingError:
+        raise
     # Anybody's function, on points that it was perhaps not made for: it may raise anything.
     except Exception as failure:
         raise SettingError(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
-from lightning_ebm.standalone.summary import AGREED, ENOUGH, Summary, rows_of
+from lightning_ebm.standalone.summary import AGREED, APART, ENOUGH, Summary, rows_of
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -113,20 +113,22 @@ class SampleResult:
 
     def _judged(self, found: Summary) -> list[str]:
         said = []
+        effective = min(found.ess_bulk, found.ess_tail)
         if not self.follows:
             said.append(
                 "chains begin anew at every draw: r_hat does not tell whether they came to the "
                 "target"
             )
-        elif not found.r_hat < AGREED:
+        elif not found.r_hat < APART:
             said.append(
                 f"chains do not agree (r_hat up to {found.r_hat:.3g}): give more n_warmup and "
                 "n_draws, or a sampler that crosses between modes, as flow_mcmc does"
             )
-        elif not min(found.ess_bulk, found.ess_tail) >= ENOUGH:
+        elif found.r_hat >= AGREED or effective < ENOUGH:
             said.append(
-                f"chains agree as far as {min(found.ess_bulk, found.ess_tail):.0f} effective "
-                f"draws tell, and {ENOUGH:.0f} would: give more n_draws"
+                f"whether chains agree is not sure (r_hat up to {found.r_hat:.3f}, and effective "
+                f"draws down to {effective:.0f}, where {AGREED} and {ENOUGH:.0f} would tell): "
+                "give more n_draws"
             )
         else:
             said.append("chains agree")

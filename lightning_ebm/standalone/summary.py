@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lightning_ebm.evaluation.convergence import convergence
 
-AGREED, ENOUGH = 1.01, 400.0
-"""R-hat below which chains agree, and effective draws that suffice for it to be believed: Vehtari
-et al. 2021."""
+AGREED, APART, ENOUGH = 1.01, 1.05, 400.0
+"""R-hat below which chains agree, from which on they do not, and effective draws that suffice for
+it to be believed: Vehtari et al. 2021."""
 MOST_DIAGNOSED, MOST_SHOWN = 100, 10
 """Coordinates, evenly spaced, that are diagnosed of a point that has more, and rows printed."""
 
@@ -92,7 +92,7 @@ def rows_of(x: Tensor, log_density: Tensor) -> list[Row]:
     rows = []
     for name, values in [*named, ("lp", log_density)]:
         found = convergence(values)
-        figures = float(values.double().mean()), float(values.double().std())
+        figures = float(values.double().mean()), float(values.double().std(correction=0))
         rows.append(Row(name, *figures, *found))
     return rows
 
