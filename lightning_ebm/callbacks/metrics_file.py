@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.units import unit
+from lightning_ebm.checkpoints.reading import METRICS
 from lightning_ebm.checkpoints.writing import write_whole
 from lightning_ebm.module import EBMLightningModule
 
@@ -23,9 +24,9 @@ DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetri
 class MetricsFile(L.Callback):
     """Print remarks on the figures, and write those of `test` to `metrics.json`.
 
-    The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
-    remarks. It is JSON to the letter: a figure that is unknown or infinite is null, and a remark
-    says which.
+    The file is flat, name to number, but for the entry `run`: seed, settings, versions, units,
+    remarks, and log Z, by which the model is normalised when its checkpoint is loaded. It is JSON
+    to the letter: a figure that is unknown or infinite is null, and a remark says which.
     """
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
@@ -43,7 +44,7 @@ class MetricsFile(L.Callback):
             name: float(value) if value.isfinite() else None
             for name, value in sorted(trainer.callback_metrics.items())
         }
-        path = folder / "metrics.json"
+        path = folder / METRICS
         contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
@@ -63,6 +64,7 @@ class MetricsFile(L.Callback):
             "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),
             "seed": torch.initial_seed(),
             "remarks": pl_module.remarks,
+            "log_z": pl_module.normaliser.written(),
             "versions": {name: version(name) for name in DISTRIBUTIONS}
             | {"python": platform.python_version()},
             "units": {name: unit(name) for name in names},

@@ -6,10 +6,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Self
 
 import torch
 from torch import Tensor
 
+from lightning_ebm.checkpoints.reading import METRICS, run_folder
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.log_z import LogZ
 from lightning_ebm.module.model import EnergyBasedModel
@@ -35,6 +38,24 @@ class NormalisedModel(EnergyBasedModel):
     """
 
     normaliser: Normaliser
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: str | Path | IO[bytes],
+        *args: Any,  # noqa: ANN401 - Lightning's signature
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Self:
+        """As `EnergyBasedModel` loads it, with log Z as it was saved, or as a test found it since.
+
+        Raises:
+            SettingError: as there.
+        """
+        module = super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        if isinstance(checkpoint_path, (str, Path)):
+            tested = run_folder(Path(checkpoint_path)) / METRICS
+            module.normaliser.take_written(tested, module._evaluated_weights())
+        return module
 
     @property
     def event_shape(self) -> torch.Size:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +16,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.log_z import LogZ
 
 KEY = "log_z"
-REMEDY = "call estimate_log_z(), or test the model by Trainer.test"
+REMEDY = "call estimate_log_z(), or test the model (lightning test --ckpt_path, Trainer.test)"
 
 
 class Normaliser:
@@ -53,11 +56,33 @@ class Normaliser:
             return {}
         return {KEY: asdict(self.latest) | {"mark": self.mark}}
 
+    def written(self) -> dict[str, Any] | None:
+        """The same for a file of JSON, which has no infinite numbers: null in place of them."""
+        return {key: _finite(part) for key, part in self.state().get(KEY, {}).items()} or None
+
+    def take_written(self, path: Path, weights: Mapping[str, Tensor]) -> None:
+        """Take up what a test of a checkpoint has written, if it alone is of these weights."""
+        mark = marked(weights)
+        if self.mark == mark:
+            return
+        try:
+            saved = json.loads(path.read_text())["run"][KEY]
+        except (OSError, ValueError, KeyError, TypeError):
+            # There was no test, or one by another version: there is no estimate then.
+            return
+        if saved is not None and saved.get("mark") == mark:
+            unknown = {"standard_error": math.inf, "lower": -math.inf, "upper": math.inf}
+            self.load({KEY: {k: unknown.get(k) if v is None else v for k, v in saved.items()}})
+
     def load(self, shared: Mapping[str, Any]) -> None:
         """Take up what a checkpoint held."""
         saved = dict(shared.get(KEY, {}))
         self.mark = saved.pop("mark", [])
         self.latest = LogZ(**saved) if saved else None
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - of JSON
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @torch.no_grad()

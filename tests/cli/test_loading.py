@@ -11,7 +11,7 @@ import numpy
 import pytest
 import torch
 
-from lightning_ebm import EBMLightningModule
+from lightning_ebm import EBMLightningModule, SettingError
 
 CONFIGS = sorted(path.name for path in (Path(__file__).parents[2] / "configs").glob("*.yaml"))
 QUICK = [
@@ -60,3 +60,25 @@ def test_a_checkpoint_is_loaded_by_its_path_alone(config: str, inside, tmp_path:
     assert figures.isfinite().all()
     for other in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
         torch.testing.assert_close(other.unnormalised_log_prob(x), figures, rtol=0, atol=0)
+
+
+def test_what_a_test_found_of_log_z_normalises_the_checkpoint(inside, tmp_path: Path) -> None:
+    small = ["--model.n_samples=16", "--model.evaluation_draws=4", "--model.search_steps=0"]
+    inside("fit", "--config", "two_modes.yaml", *QUICK, *small, "--model.log_z_draws=64")
+    path = tmp_path / "lightning_logs/version_0/checkpoints/last.ckpt"
+    with pytest.raises(SettingError, match="has not been estimated yet"):
+        _ = EBMLightningModule.load_from_checkpoint(path).log_z
+    printed = inside("test", f"--ckpt_path={path}")
+    module = EBMLightningModule.load_from_checkpoint(path)
+    assert module.log_z.verdict in printed
+    x = torch.zeros(1, 2)
+    with pytest.warns(UserWarning, match="not trusted"):
+        log_prob = module.log_prob(x)
+    torch.testing.assert_close(log_prob, module.unnormalised_log_prob(x) - module.log_z.value)
+    # Another checkpoint of the run has other weights, and that log Z is not theirs.
+    saved = torch.load(path, weights_only=True)
+    saved["state_dict"]["average.module.layers.1.weight"] += 1
+    saved["state_dict"]["energy.layers.1.weight"] += 1
+    torch.save(saved, path.with_name("other.ckpt"))
+    with pytest.raises(SettingError, match="has not been estimated yet"):
+        _ = EBMLightningModule.load_from_checkpoint(path.with_name("other.ckpt")).log_z

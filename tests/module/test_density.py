@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import pickle
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 
 from lightning_ebm import MLP, EBMLightningModule, RealNVP, SettingError
 from lightning_ebm.evaluation.log_z import LogZ
-from lightning_ebm.module.normaliser import marked
+from lightning_ebm.module.normaliser import Normaliser, marked
 from lightning_ebm.random_state import random_state
 from lightning_ebm.registry import find
 
@@ -230,6 +232,23 @@ def test_a_shape_that_no_one_knows_is_asked_for() -> None:
     module = EBMLightningModule(nn.Sequential(nn.Linear(2, 1)), find("mala")())
     with pytest.raises(SettingError, match="call fit, or give the energy"):
         module.sample(3)
+
+
+def test_an_estimate_without_ends_is_written_and_read(tmp_path: Path) -> None:
+    """JSON has no infinite numbers."""
+    weights = {"a": torch.ones(2)}
+    open_ended = replace(TRUSTED, upper=math.inf, lower=-math.inf, standard_error=math.inf)
+    one, other = Normaliser(), Normaliser()
+    one.take(open_ended, weights)
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"run": {"log_z": one.written()}}, allow_nan=False))
+    other.take_written(path, weights)
+    assert other.of(weights) == open_ended
+    for text in ("", "[]", "{}", '{"run": {"log_z": null}}'):
+        path.write_text(text)
+        fresh = Normaliser()
+        fresh.take_written(path, weights)
+        assert fresh.latest is None
 
 
 def test_a_mark_is_of_the_bits_and_not_of_the_type() -> None:
