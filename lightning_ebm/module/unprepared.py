@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from lightning_ebm.flows import Flow
 from lightning_ebm.problem import Distribution
-from lightning_ebm.random_state import seeded
+from lightning_ebm.random_state import isolated, seed_process
 
 STAND_IN = 1000
 """Draws of the reference that stand for data."""
@@ -23,7 +23,8 @@ def stood_in(reference: Distribution, flows: Sequence[Flow]) -> Iterator[None]:
     """
     kept = [copy.deepcopy(flow.state_dict()) for flow in flows]
     try:
-        with seeded([0]):
+        with isolated():
+            seed_process(0, 0)
             x, _ = reference.sample(STAND_IN)
         for flow in flows:
             flow.initialise(x)
