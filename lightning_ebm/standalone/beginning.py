@@ -96,4 +96,5 @@ def points_of(start: Where, n_chains: int, like: Tensor) -> Tensor:
         )
     if not x.isfinite().all():
         raise SettingError("start has entries that are not finite: give finite points")
-    return x.detach().to(like)
+    # Of inference mode as it may be, it would take part in no gradient.
+    return x.detach().clone().to(like)

@@ -105,6 +105,8 @@ def sample(
             "sampler that does, e.g. flow_mcmc"
         )
     with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
         nullcontext() if seed is None else isolated(),
         tqdm(total=n_warmup + n_draws, desc=name, disable=not progress) as bar,
     ):

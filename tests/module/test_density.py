@@ -147,6 +147,19 @@ def test_looking_before_and_after_fit_leaves_everything(
         assert_same(state_of(module), then)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_whoever_asks_without_gradients_is_answered(mode: type) -> None:
+    module = gaussian_module(n_chains=2)
+    with mode():
+        x = torch.randn(3, 3)
+        score = module.score(x)
+        assert module.sample(2).shape == (2, 3)
+        assert module.complete(x, x > 0, 3, 3).shape == (3, 3)
+        # So few steps that no chain can be told to have settled.
+        module.estimate_log_z(x, annealing_steps=2, search_steps=2, n_samples=8)
+    torch.testing.assert_close(score, -(x - MEAN) @ COVARIANCE.inverse(), rtol=1e-4, atol=1e-4)
+
+
 def test_samples_before_fit_are_those_of_the_base() -> None:
     """KS against N(0, 1) in each coordinate, each p > 1e-3; chains begin there and stay there."""
     module = EBMLightningModule(

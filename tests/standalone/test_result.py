@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import arviz_stats
 import pytest
@@ -71,3 +72,9 @@ def test_draws_too_few_to_split_are_refused_and_those_that_stand_are_unknown() -
         _ = drawn(torch.randn(3, 4, 1)).summary
     assert math.isnan(drawn(torch.zeros(8, 4, 1)).summary.r_hat)
     assert "chains do not agree" in str(drawn(torch.zeros(8, 4, 1)))
+
+
+def test_a_missing_arviz_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "arviz_base", None)
+    with pytest.raises(SettingError, match=r"pip install 'lightning-ebm\[arviz\]'"):
+        drawn(torch.randn(4, 2, 1)).to_datatree()

@@ -172,6 +172,14 @@ def test_what_was_given_stays_as_it_was() -> None:
     assert "copy of the flow, and taught by" in first.notes[0]
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_whoever_asks_without_gradients_is_answered(mode: type) -> None:
+    with mode():
+        start, flow = torch.randn(8, 2), RealNVP([2], n_layers=2, hidden=8)
+        kwargs = {"n_chains": 8, "n_draws": 2, "n_warmup": 2, "start": start, "flow": flow}
+        assert sample(normal, "flow_mcmc", **kwargs).x.shape == (2, 8, 2)
+
+
 def test_a_bar_is_shown_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     for progress in (False, True):
         sample(normal, "mala", n_chains=4, n_draws=3, n_warmup=1, progress=progress, **TWO)
