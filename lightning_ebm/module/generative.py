@@ -91,6 +91,7 @@ class GenerativeModel(NormalisedModel):
         """
         require_count("n_steps", n_steps)
         require_count("n_warmup", n_warmup, least=0)
+        require_count("chunk_size", chunk_size)
         flat = self._flat(x).to(self.reference.mean)
         mask = _spread(observed, x).reshape(flat.shape).to(flat.device)
         stream = self._stream(seed, 1)
