@@ -73,7 +73,10 @@ class GenerativeModel(NormalisedModel):
         seed: int | None = None,
         chunk_size: int = CHUNK,
     ) -> Tensor:
-        """Draw the coordinates that were not observed, given those that were: see `completed`.
+        """Draw the coordinates u that were not observed, given those that were, o.
+
+        By MALA on u ↦ p(o, u), which leaves p(u | o) invariant, from a draw of the reference for
+        each point; local, so that it does not cross between far modes: see `completed`.
 
         Args:
             x: points `(*batch, *event)`; what is not observed there is not looked at.
