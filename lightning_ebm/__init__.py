@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lightning_ebm.module import EBMLightningModule
     from lightning_ebm.problem import Problem
     from lightning_ebm.sampler import MCMC, Draw, Sampler
+    from lightning_ebm.standalone import SampleResult, sample
     from lightning_ebm.starts import Start
 
 __version__ = "0.1.0"
@@ -29,9 +30,11 @@ __all__ = [
     "NeuralSpline",
     "Problem",
     "RealNVP",
+    "SampleResult",
     "Sampler",
     "SettingError",
     "Start",
+    "sample",
 ]
 
 # PEP 562: what is used is imported, and nothing else. Hidden from type checkers, which would take
@@ -47,6 +50,7 @@ if not TYPE_CHECKING:
             "module": ("EBMLightningModule",),
             "problem": ("Problem",),
             "sampler": ("MCMC", "Draw", "Sampler"),
+            "standalone": ("SampleResult", "sample"),
             "starts": ("Start",),
         },
     )
