@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,51 +10,67 @@ from torch import Tensor
 
 from lightning_ebm.evaluation.quadrature import evaluate, midpoints
 
+PANEL = 5.0
+"""Inches of a panel's side; an inch has 100 pixels."""
+
 
 def plane(
-    data: Tensor,
-    chains: Tensor,
-    model: Callable[[Tensor], Tensor],
-    flow: Callable[[Tensor], Tensor] | None,
+    points: Mapping[str, Tensor],
+    densities: Mapping[str, Callable[[Tensor], Tensor]],
+    title: str,
     resolution: int = 160,
 ) -> Figure:
-    """Data, model density, flow density and chains side by side, over the same square.
+    """Points and densities in panels over the same square, which the first points fill.
 
     Args:
-        data: points `(n, 2)`.
-        chains: points `(m, 2)`.
-        model: unnormalised log-density.
-        flow: log-density of the flow, or None.
+        points: sets of points `(n, 2)` by the titles of their panels.
+        densities: unnormalised log-densities likewise.
+        title: of the figure.
         resolution: cells per side of the densities.
     """
-    low, high = float(data.min()), float(data.max())
+    first = next(iter(points.values()))
+    low, high = float(first.min()), float(first.max())
     margin = (high - low) / 6
     low, high = low - margin, high + margin
-    cells, _ = midpoints(low, high, resolution, data)
-    figure = Figure(figsize=(12, 3.2), layout="constrained")
-    panels = figure.subplots(1, 3 if flow is None else 4)
-    draw_points(panels[0], data, "data")
-    draw_density(panels[1], evaluate(model, cells), resolution, (low, high), "model density")
-    if flow is not None:
-        draw_density(panels[2], evaluate(flow, cells), resolution, (low, high), "flow density")
-    draw_points(panels[-1], chains, "chains")
-    for panel in panels:
-        panel.set(xlim=(low, high), ylim=(low, high), aspect="equal", xticks=[], yticks=[])
+    cells, _ = midpoints(low, high, resolution, first)
+    figure, panels = _panels([*points, *densities], title)
+    for name, x in points.items():
+        draw_points(panels[name], x, name, size=8)
+    for name, density in densities.items():
+        draw_density(panels[name], evaluate(density, cells), resolution, (low, high), name)
+    for panel in panels.values():
+        panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     return figure
 
 
-def image_grids(images: dict[str, Tensor]) -> Figure:
-    """Grids of images `(n, channels, height, width)` in [0, 1], side by side under their names."""
-    figure = Figure(figsize=(4 * len(images), 4.3), layout="constrained")
-    panels = figure.subplots(1, len(images), squeeze=False)[0]
-    for panel, (name, batch) in zip(panels, images.items(), strict=True):
+def image_grids(images: Mapping[str, Tensor], title: str) -> Figure:
+    """Grids of images `(n, channels, height, width)` in [0, 1] under their names.
+
+    Args:
+        images: by the titles of their panels.
+        title: of the figure.
+    """
+    figure, panels = _panels(list(images), title)
+    for name, batch in images.items():
         tiles = tile(batch.detach().cpu().float())
-        panel.imshow(
+        panels[name].imshow(
             tiles.squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
         )
-        panel.set_title(name)
-        panel.axis("off")
+        panels[name].set_title(name)
+        panels[name].axis("off")
     return figure
+
+
+def _panels(names: Sequence[str], title: str) -> tuple[Figure, dict[str, Axes]]:
+    """Panels in rows of two, or one alone: TensorBoard shows a wide figure as a strip."""
+    columns = min(2, len(names))
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(PANEL * columns, PANEL * rows + 0.4), layout="constrained")
+    figure.suptitle(title, fontsize="x-large")
+    axes = figure.subplots(rows, columns, squeeze=False).flatten()
+    for unused in axes[len(names) :]:
+        unused.remove()
+    return figure, dict(zip(names, axes, strict=False))
 
 
 def tile(images: Tensor) -> Tensor:
@@ -70,10 +86,10 @@ def tile(images: Tensor) -> Tensor:
     )
 
 
-def draw_points(panel: Axes, x: Tensor, title: str) -> None:
+def draw_points(panel: Axes, x: Tensor, title: str, size: float = 2) -> None:
     """Draw points `(n, 2)` as dots."""
     x = x.detach().cpu().float().numpy()
-    panel.scatter(x[:, 0], x[:, 1], s=2, alpha=0.5, linewidths=0)
+    panel.scatter(x[:, 0], x[:, 1], s=size, alpha=0.5, linewidths=0)
     panel.set_title(title)
 
 

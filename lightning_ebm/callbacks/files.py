@@ -56,10 +56,14 @@ class SampleFiles(BasePredictionWriter):
     ) -> bool:
         if x.shape[1:] == (2,):
             on_device = x.to(pl_module.device)
-            plane(on_device, on_device, pl_module.evaluated_log_density, None).savefig(path)
+            densities = {"density of the model": pl_module.evaluated_log_density}
+            plane({"samples": on_device}, densities, f"{len(x)} samples").savefig(path)
         elif x.dim() == 4:
             to_images = getattr(trainer.datamodule, "to_images", lambda x: (x + 1) / 2)
-            image_grids({"samples": to_images(x[:256]).clamp(0, 1)}).savefig(path, dpi=200)
+            shown = to_images(x[:256]).clamp(0, 1)
+            image_grids({"samples": shown}, f"{len(shown)} of {len(x)} samples").savefig(
+                path, dpi=200
+            )
         else:
             return False
         return True

@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.report import show_report
+from lightning_ebm.callbacks.tensorboard import EBMTensorBoardLogger
 from lightning_ebm.callbacks.units import unit
 from lightning_ebm.checkpoints.reading import METRICS
 from lightning_ebm.checkpoints.writable import require_writable
@@ -37,9 +38,19 @@ class MetricsFile(L.Callback):
 
     settings: dict[str, Any] | None = None
 
+    def setup(self, trainer: L.Trainer, pl_module: EBMLightningModule, stage: str) -> None:
+        """Have TensorBoard show figures as those of training, until it is said otherwise."""
+        _look(trainer, None)
+
     def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
-        """Refuse a test of which nothing could be kept."""
+        """Refuse a test of which nothing could be kept; have TensorBoard show it as one."""
         require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
+        _look(trainer, pl_module.step, tests=True)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+        """Have TensorBoard show it at the model's step, unless training waits."""
+        if trainer.state.fn == "validate":
+            _look(trainer, pl_module.step)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         """Show the report, unless training waits."""
@@ -92,3 +103,9 @@ class MetricsFile(L.Callback):
                 settings,
             ),
         }
+
+
+def _look(trainer: L.Trainer, step: int | None, *, tests: bool = False) -> None:
+    for logger in trainer.loggers:
+        if isinstance(logger, EBMTensorBoardLogger):
+            logger.look(step, tests=tests)

@@ -37,8 +37,8 @@ class ModeWeights(L.Callback):
         batch_idx: int,
     ) -> None:
         """Log at the steps at which the trainer logs."""
-        density = pl_module.known_density
-        if density is None or trainer.global_step % trainer.log_every_n_steps:
+        density, interval = pl_module.known_density, trainer.log_every_n_steps
+        if density is None or interval == 0 or trainer.global_step % interval:
             return
         samples = {"chains": pl_module.latest_draw.x}
         if pl_module.sampler.uses_flow:

@@ -1,4 +1,4 @@
-"""Pictures of a run, in TensorBoard and as PNG files in the run's folder."""
+"""Pictures of a run, in TensorBoard, W&B or MLflow, and as PNG files in the run's folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.callbacks.showing import pixels, show
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.random_state import isolated
@@ -21,7 +22,7 @@ from lightning_ebm.ranges import require_count
 class Pictures(L.Callback):
     """Draw data, model, flow, chains and the sampler itself now and then, and when training ends.
 
-    In the plane: data, model density, flow density and chains side by side. For images: grids of
+    In the plane: data, chains, and the densities of model and flow. For images: grids of
     data, chains and flow samples. Of a sampler whatever its `picture` shows. Drawing uses none of
     the run's randomness.
 
@@ -76,33 +77,33 @@ class Pictures(L.Callback):
         log_dir = trainer.log_dir
         if not trainer.is_global_zero:
             return
-        figures = {"pictures": self._figure(trainer, pl_module)}
+        figures = {"model": self._figure(trainer, pl_module)}
         figures["sampler"] = pl_module.sampler.picture()
         for name, figure in figures.items():
             if figure is not None:
+                if not figure.get_suptitle():
+                    figure.suptitle(f"{name} at step {step}")
                 _show(trainer, log_dir, name, figure, step)
 
     @torch.no_grad()
     def _figure(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> Figure | None:
-        data = pl_module.points(self.batch)
-        shape = data.shape[1:]
+        data, chains = pl_module.points(self.batch), pl_module.latest_draw.x
         flow = pl_module.flow if pl_module.sampler.uses_flow else None
+        title = f"{type(pl_module.sampler).__name__}, step {trainer.global_step}"
         with isolated():
-            if tuple(shape) == (2,):
-                return plane(
-                    data,
-                    pl_module.latest_draw.x,
-                    pl_module.evaluated_log_density,
-                    None if flow is None else flow.log_prob,
-                )
-            if len(shape) != 3:
+            if tuple(data.shape[1:]) == (2,):
+                points = {f"data: {len(data)} of the batch": data, f"{len(chains)} chains": chains}
+                densities = {"density of the model": pl_module.evaluated_log_density}
+                if flow is not None:
+                    densities["density of the flow"] = flow.log_prob
+                return plane(points, densities, title)
+            if data.dim() != 4:
                 return None
-            grids = {"data": data, "chains": pl_module.latest_draw.x}
+            grids = {"data": data, "chains": chains}
             if flow is not None:
-                grids["flow samples"] = flow.sample(self.n_images)[0]
-            return image_grids(
-                {k: self._to_images(trainer, x[: self.n_images]) for k, x in grids.items()}
-            )
+                grids["draws of the flow"] = flow.sample(self.n_images)[0]
+            shown = {k: self._to_images(trainer, x[: self.n_images]) for k, x in grids.items()}
+            return image_grids(shown, title)
 
     def _to_images(self, trainer: L.Trainer, x: Tensor) -> Tensor:
         to_images = getattr(trainer.datamodule, "to_images", None)
@@ -113,11 +114,11 @@ class Pictures(L.Callback):
 
 
 def _show(trainer: L.Trainer, log_dir: str | None, name: str, figure: Figure, step: int) -> None:
+    picture = pixels(figure)
     for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_figure(name, figure, step)
+        show(logger, name, picture, figure.get_suptitle(), step)
     if log_dir is not None:
         folder = Path(log_dir) / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
-        prefix = "" if name == "pictures" else f"{name}_"
-        figure.savefig(folder / f"{prefix}step_{step:06d}.png")
+        prefix = "" if name == "model" else f"{name}_"
+        Image.fromarray(picture).save(folder / f"{prefix}step_{step:06d}.png")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatch
 
 UNITS = {
+    "learning_rate/*": "per step",
+    "gradient_norm/*": "nats per unit of the network's weights",
     "*ess_share": "share of the draws",
     "*_ess*": "draws",
     "*_r_hat": "ratio, 1 at agreement",
@@ -12,6 +14,7 @@ UNITS = {
     "log_z/trusted": "1 if trusted",
     "log_z/covers_quadrature": "1 if it does",
     "log_z/*share*": "share",
+    "log_z/*tail_index": "pure number",
     "log_z/*": "nats",
     "*/bits_per_dimension": "bits per pixel",
     "*/kl*": "nats",
@@ -29,6 +32,12 @@ UNITS = {
     "*local_correlation": "correlation",
     "*/nll*": "nats",
     "*/energy": "nats",
+    "energy/*": "nats",
+    "loss/*": "nats",
+    "flow_pretraining/loss": "nats",
+    "epoch": "epochs",
+    "hparams/log_z_gap": "nats",
+    "hparams/nll": "nats",
     "*weight*": "share",
     "*/edge_mass": "share",
     "*acceptance*": "probability",

@@ -29,7 +29,14 @@ from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.origin import Origin, with_origin
-from lightning_ebm.cli.run_place import go_on_in_folder, refuse_occupied, remove_litter
+from lightning_ebm.cli.run_place import (
+    explain_in_tensorboard,
+    go_on_in_folder,
+    look_in_folder,
+    refuse_barebones,
+    refuse_occupied,
+    remove_litter,
+)
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
 from lightning_ebm.cli.then_test import run_test
@@ -169,10 +176,17 @@ class EBMCLI(LightningCLI):
         self.parser.make_parts()
         config = self.config[self.subcommand]
         _load_plain_data_only(config)
+        refuse_barebones(config.trainer)
         self.settings = plain_settings(self._parser(self.subcommand), config)
         self.metrics_file.settings = self.settings
         self.trainer_defaults["callbacks"] += progress_bar(config.trainer)
+        self._place(config)
+        explain_in_tensorboard(config.trainer)
+
+    def _place(self, config: Namespace) -> None:
         if self.subcommand != "fit":
+            predicts = self.subcommand == "predict"
+            look_in_folder(config.trainer, self.origin, self.settings, predicts=predicts)
             return
         self.trainer_defaults["callbacks"].append(RunSettings(self.settings))
         if self.origin is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from importlib import import_module
 
 from lightning_ebm.cli.misspelt import unknown_option
 from lightning_ebm.cli.subcommands import unknown_subcommand
@@ -35,6 +36,8 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         class_at: the class that arguments and configurations name at a dotted key, if any.
     """
     key = ".".join(re.findall(r'[Pp]arser key "([^"]+)"', message))
+    if found := re.search(r"Given value: Namespace\(class_path='([\w.]+)', init_args=", message):
+        return _unfinished(key, found.group(1))
     if found := re.search(r"Union subtypes(.*)Given value: (.*)", message, re.DOTALL):
         wanted = _plain(found.group(1))
         if wanted is not None:
@@ -64,6 +67,18 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         return f"{key} is '{found.group(1)}', an abstract class: name one that has all its methods"
     rest = re.sub(r'[Pp]arser key "[^"]+":', "", message)
     return " ".join(f"{key} cannot be read: {rest}".split() if key else message.split())
+
+
+def _unfinished(key: str, path: str) -> str:
+    """What an object lacks that was named without what it needs, or what is wrong with it."""
+    module, _, name = path.rpartition(".")
+    parameters = inspect.signature(getattr(import_module(module), name)).parameters.values()
+    needed = [
+        p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    example = " ".join(f"--{key}.{one}=..." for one in needed)
+    needs = f"needs {' and '.join(needed)}" if needed else "cannot be made as given"
+    return f"{key} is {name}, which {needs}: give it as --{key}={name} {example}".rstrip()
 
 
 def _unknown_class(key: str, name: str) -> str:
@@ -133,7 +148,7 @@ def _readable(expected: str) -> str:
 
 def _plain(errors: str) -> str | None:
     """What a union of types wants, from its members' complaints; None if it is an object."""
-    if "Got value: " in errors:
+    if "Got value: " in errors or "Problem with given class_path" in errors:
         # A member has looked into the value, and complains of a part of it.
         return None
     types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", errors))

@@ -244,7 +244,8 @@ class TrainedByLightning(EvaluatedByLightning):
     # What the hooks ask of Trainer.
 
     def _logs_this_step(self) -> bool:
-        return (self.global_step + 1) % self.trainer.log_every_n_steps == 0
+        interval = self.trainer.log_every_n_steps
+        return interval > 0 and (self.global_step + 1) % interval == 0
 
     def _mean_over_processes(self, tensor: Tensor) -> Tensor:
         return self.trainer.strategy.reduce(tensor, reduce_op="mean")

@@ -178,6 +178,12 @@ class EnergyBasedModel(L.LightningModule):
         )
 
     @property
+    def step(self) -> int:
+        """Steps of training that the weights have behind them."""
+        resumed = self.negative_phase.resumed
+        return self.global_step if resumed is None else resumed.step
+
+    @property
     def latest_draw(self) -> Draw | None:
         """The latest draw of training."""
         return self.negative_phase.latest

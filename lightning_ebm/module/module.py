@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import AttributeDict
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.energies import Energy
@@ -15,6 +16,7 @@ from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.evaluation import Evaluation
 from lightning_ebm.module.hooks import TrainedByLightning
+from lightning_ebm.module.hyperparameters import chosen
 from lightning_ebm.module.keys import name_plainly
 from lightning_ebm.module.learners import Learners
 from lightning_ebm.module.moving_average import MovingAverage
@@ -170,3 +172,9 @@ class EBMLightningModule(TrainedByLightning):
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))
         name_plainly(self)
+
+    @property
+    def hparams_initial(self) -> AttributeDict:
+        """What loggers are told: what was chosen, sampler and learning rates among it."""
+        parts = {"sampler": self.sampler, "energy": self.energy, "flow": self.flow}
+        return AttributeDict(chosen(self.hparams, parts, self.learners.optimizers))

@@ -26,17 +26,13 @@ def rehearse(factories: Mapping[str, Callable | None], network: nn.Module) -> No
     Raises:
         SettingError: names the key, and what was wrong.
     """
-    stand_ins = [
-        nn.Parameter(torch.zeros_like(parameter))
-        for parameter in network.parameters()
-        if not isinstance(parameter, nn.parameter.UninitializedParameter)
-    ]
-    if not stand_ins:
+    parameters = stand_ins(network)
+    if not parameters:
         return
     (optimizer_key, make_optimizer), (scheduler_key, make_scheduler) = factories.items()
-    optimizer = _tried(optimizer_key, lambda: make_optimizer(stand_ins))
+    optimizer = _tried(optimizer_key, lambda: make_optimizer(parameters))
     _require_rates(optimizer_key, optimizer)
-    for stand_in in stand_ins:
+    for stand_in in parameters:
         stand_in.grad = torch.zeros_like(stand_in)
     _tried(optimizer_key, optimizer.step)
     if make_scheduler is None:
@@ -45,6 +41,15 @@ def rehearse(factories: Mapping[str, Callable | None], network: nn.Module) -> No
     if not isinstance(scheduler, ReduceLROnPlateau):
         _tried(scheduler_key, scheduler.step)
         _require_rates(scheduler_key, optimizer)
+
+
+def stand_ins(network: nn.Module) -> list[nn.Parameter]:
+    """Parameters of the shapes of a network's, on which recipes can be tried."""
+    return [
+        nn.Parameter(torch.zeros_like(parameter))
+        for parameter in network.parameters()
+        if not isinstance(parameter, nn.parameter.UninitializedParameter)
+    ]
 
 
 def _tried(key: str, action: Callable[[], object]) -> object:

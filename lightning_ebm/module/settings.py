@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import LearningRateFinder
 from torch import nn
 
 from lightning_ebm.errors import SettingError
@@ -73,8 +74,17 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 
 def check_trainer(trainer: L.Trainer) -> None:
-    """Raise `SettingError` if the trainer has a number that it would take no notice of."""
-    require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
+    """Raise `SettingError` if the trainer has what it would take no notice of, or cannot do."""
+    if any(isinstance(callback, LearningRateFinder) for callback in trainer.callbacks):
+        raise SettingError(
+            "trainer has a LearningRateFinder (Tuner.lr_find), which looks for the rate at which "
+            "a loss falls fastest, but an energy's loss hovers about 0 whatever the model is "
+            "worth, and two networks have a rate each: leave it out, and choose the lr of "
+            "model.energy_optimizer and model.flow_optimizer by val/nll of short runs"
+        )
+    # Barebones has none, and logs nothing.
+    if not trainer.barebones:
+        require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
     require_count("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches)
     for key in ("val_check_interval", "check_val_every_n_epoch"):
         if getattr(trainer, key) == 0:

@@ -20,12 +20,12 @@ def ladder_picture(ladder: Ladder, orders: Sequence[Tensor]) -> Figure:
         ladder: with its running rejections.
         orders: for each of the latest rounds, which rung each state came from, `(K,)`.
     """
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1, 2])
+    figure = Figure(figsize=(10, 9), layout="constrained")
+    upper, lower = figure.subplots(2, 1)
     betas, rejections = ladder.betas.numpy(), ladder.rejections.numpy()
-    left.stairs(rejections, betas, fill=True, alpha=0.4)
-    left.plot(betas, 0 * betas, "k|", markersize=12)
-    left.set(
+    upper.stairs(rejections, betas, fill=True, alpha=0.4)
+    upper.plot(betas, 0 * betas, "k|", markersize=12)
+    upper.set(
         xlabel="β",
         ylabel="rejection of swaps",
         xlim=(0, 1),
@@ -36,8 +36,8 @@ def ladder_picture(ladder: Ladder, orders: Sequence[Tensor]) -> Figure:
     arrived = [path for path in paths if max(path[1]) == len(ladder) - 1][-N_ARRIVED:]
     for path in paths:
         told = path in arrived
-        right.plot(*path, color=None if told else "0.8", linewidth=1.6 if told else 0.7)
-    right.set(
+        lower.plot(*path, color=None if told else "0.8", linewidth=1.6 if told else 0.7)
+    lower.set(
         xlabel="round",
         ylabel="rung, from the flow to the model",
         ylim=(-0.3, len(ladder) - 0.7),

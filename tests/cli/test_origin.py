@@ -92,7 +92,7 @@ def test_last_goes_on_in_its_folder_with_unbroken_curves(fit, inside, tmp_path):
         "last.ckpt": 30,
         "epoch=2-step=30.ckpt": 30,
     }
-    assert scalars(run, "energy/data") == list(range(30))
+    assert scalars(run, "training/energy/data") == list(range(30))
     assert (run / "config_1.yaml").read_text() == before
     assert yaml.safe_load((run / "config.yaml").read_text())["trainer"]["max_steps"] == 30
 

@@ -95,23 +95,23 @@ def test_tensorboard_shows_what_was_computed_and_nothing_else(inside, tmp_path):
     events.Reload()
     scalars = set(events.Tags()["scalars"])
     assert {
-        "energy/data",
-        "energy/samples",
-        "energy/difference",
-        "loss/energy",
-        "loss/flow",
-        "gradient_norm/energy",
-        "gradient_norm/flow",
-        "sampler/acceptance_local",
-        "sampler/acceptance_global",
-        "sampler/step_size",
-        "sampler/non_finite",
-        "chains/mode_weight_tv",
-        "flow/mode_weight_tv",
-        "flow_pretraining/loss",
+        "training/energy/data",
+        "training/energy/samples",
+        "training/energy/difference",
+        "training/loss/energy",
+        "training/loss/flow",
+        "training/gradient_norm/energy",
+        "training/gradient_norm/flow",
+        "mixing/sampler/acceptance_local",
+        "mixing/sampler/acceptance_global",
+        "mixing/sampler/step_size",
+        "mixing/sampler/non_finite",
+        "weights/chains/mode_weight_tv",
+        "weights/flow/mode_weight_tv",
+        "training/flow_pretraining/loss",
     } <= scalars
-    assert len(events.Scalars("energy/data")) == 2
-    assert "pictures" in events.Tags()["images"]
+    assert len(events.Scalars("training/energy/data")) == 2
+    assert "pictures/model" in events.Tags()["images"]
     settings = yaml.safe_load((tmp_path / RUN / "hparams.yaml").read_text())
     assert settings["difference_penalty"] == 0.3
 
@@ -130,7 +130,7 @@ def test_ula_logs_no_acceptance_and_no_flow(inside, tmp_path):
     events = EventAccumulator(str(tmp_path / RUN))
     events.Reload()
     scalars = set(events.Tags()["scalars"])
-    assert "chains/mode_weight_tv" in scalars
+    assert "weights/chains/mode_weight_tv" in scalars
     assert not {tag for tag in scalars if "acceptance" in tag or "flow" in tag}
 
 

@@ -64,6 +64,8 @@ TRAINER = {
     "--trainer.accelerator": ["abacus"],
     "--trainer.precision": ["7"],
     "--trainer.log_every_n_steps": ["0", "-1"],
+    "--trainer.barebones": ["true"],
+    "--trainer.logger": ["CSVLogger", "TensorBoardLogger", "NoLogger"],
     "--trainer.gradient_clip_val": ["0", "-1", ".nan"],
     "--trainer.accumulate_grad_batches": ["0", "-1"],
     "--trainer.limit_train_batches": ["-1", "1.5"],
@@ -104,6 +106,11 @@ SETTINGS = MODEL | NETWORKS | DATA | TRAINER
 COMBINED = {
     # Arguments added, and words of the sentence.
     "--model.sampler=flow_mcmc --model.flow=null": ["model.flow", "null"],
+    "--trainer.logger=CSVLogger": ["--trainer.logger.save_dir=", "CSVLogger"],
+    ("--trainer.logger=CSVLogger --trainer.logger.save_dir=logs --trainer.logger.nam=x"): [
+        "trainer.logger",
+        "nam",
+    ],
     (
         "--model.sampler=flow_mcmc --model.sampler.init_args.n_local=0 "
         "--model.sampler.init_args.n_global=0"
