@@ -132,14 +132,15 @@ class Block:
         )
 
     def _refuse(self, kernel: Kernel, failure: Exception) -> None:
-        text = str(failure).strip()
-        if "C++ compiler" in text or "InvalidCxxCompiler" in text:
+        # What the backend raised comes wrapped in a sentence that does not say it.
+        cause = getattr(failure, "inner_exception", failure)
+        reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
+        if "C++ compiler" in reason:
             self.refusal = (
                 "torch finds no C++ compiler that works (g++, or what the variable CXX names): "
                 "install one"
             )
         else:
-            reason = text.splitlines()[0] if text else type(failure).__name__
             self.refusal = (
                 f"torch's compiler refuses its steps on this density ({reason}): make energies "
                 "and flows of torch's operations alone"
