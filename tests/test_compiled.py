@@ -93,7 +93,7 @@ def test_compiled_chains_are_those_of_eager_steps_at_any_number_of_chains(name):
         assert value.keys() == other.state_dict()[key].keys()
         assert abs(value["log_value"] - other.state_dict()[key]["log_value"]) < 1e-6
     # Of few chains, here fewer than 25, torch makes another graph.
-    parts = {"Cycle": {"IMH": 1, "MALA": 1}}.get(name, {name: 1})
+    parts = {"IMH": 1, "MALA": 1} if name == "Cycle" else {name: 1}
     found = {kind.__name__: block for (kind, _), block in compiled.blocks.items()}
     assert {kind: block.compilations for kind, block in found.items()} == parts
     assert [block.refusal for block in found.values()] == [None] * len(found)

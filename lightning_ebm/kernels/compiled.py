@@ -118,8 +118,10 @@ class Block:
     def _compile(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
         import torch._inductor as inductor
 
+        compiled = inductor.compile(graph, inputs, options=RANDOM_NUMBERS)
+        # Counted here: the compiler may give up half-way, to be asked again for a graph it prefers.
         self.compilations += 1
-        return inductor.compile(graph, inputs, options=RANDOM_NUMBERS)
+        return compiled
 
     def _say(self, kernel: Kernel, n_steps: int, seconds: float) -> None:
         self.seconds += seconds
