@@ -1,4 +1,4 @@
-"""What a draw of compiled steps costs, and after how many draws the time to compile is made up for.
+"""What a draw of compiled steps costs, and how many draws make up for the time to compile.
 
     python -m benchmarks.compiled_draws [--seconds 4] [--json FILE] ["MLP, 64" ...]
 

@@ -49,9 +49,11 @@ class CompiledSteps:
         infos = []
         stretches = stretches_of(kernel, n_steps)
         for i, (part, size) in enumerate(stretches):
-            block = self.blocks.setdefault((type(part), part.training), Block())
+            key = type(part), part.training
+            if key not in self.blocks:
+                self.blocks[key] = Block()
             last = i == len(stretches) - 1
-            chain, info = block(part, problem, chain, size, last=last)
+            chain, info = self.blocks[key](part, problem, chain, size, last=last)
             infos += [info] * size
         return chain, info if len(stretches) == 1 else average(infos)
 
@@ -119,7 +121,7 @@ class Block:
         import torch._inductor as inductor
 
         compiled = inductor.compile(graph, inputs, options=RANDOM_NUMBERS)
-        # Counted here: the compiler may give up half-way, to be asked again for a graph it prefers.
+        # Counted here: the compiler may give up half-way, and be asked again for a better graph.
         self.compilations += 1
         return compiled
 
