@@ -177,8 +177,8 @@ def test_without_a_compiler_of_cpp_steps_run_as_ever_and_that_is_said_once(tmp_p
 
 def test_stretches_are_the_steps_in_order_and_no_block_is_long():
     jump, walk = IMH(), MALA()
-    assert stretches_of(walk, 12) == [(walk, 5), (walk, 5), (walk, 2)]
-    assert stretches_of(Cycle([jump, walk], [1, 6]), 2) == [(jump, 1), (walk, 5), (walk, 1)] * 2
+    assert stretches_of(walk, 22) == [(walk, 10), (walk, 10), (walk, 2)]
+    assert stretches_of(Cycle([jump, walk], [1, 11]), 2) == [(jump, 1), (walk, 10), (walk, 1)] * 2
     assert stretches_of(Cycle([jump, walk], [0, 3]), 1) == [(walk, 3)]
 
 

@@ -21,8 +21,8 @@ from lightning_ebm.kernels.cycle import Cycle
 from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row, in_turn
 from lightning_ebm.problem import Evaluations, Problem
 
-LONGEST = 5
-"""Steps of a block: the time to compile one grows with them, and what they save hardly."""
+LONGEST = 10
+"""Steps of a block at most: the time to compile one is in proportion to them."""
 RANDOM_NUMBERS = {"fallback_random": True}
 """Tells the compiler to leave these to torch's generators."""
 
@@ -65,7 +65,7 @@ class CompiledSteps:
 
 
 def stretches_of(kernel: Kernel, n_steps: int) -> list[tuple[Kernel, int]]:
-    """The kernels inside cycles in the order in which they are applied, up to 5 times in a row."""
+    """The kernels inside cycles in the order in which they are applied, up to 10 times in a row."""
     if isinstance(kernel, Cycle):
         parts = zip(kernel.kernels, kernel.repeats, strict=True)
         return [one for part, count in parts for one in stretches_of(part, count)] * n_steps
