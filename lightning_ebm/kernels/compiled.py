@@ -23,8 +23,9 @@ from lightning_ebm.problem import Evaluations, Problem
 
 LONGEST = 10
 """Steps of a block at most: the time to compile one is in proportion to them."""
-RANDOM_NUMBERS = {"fallback_random": True}
-"""Tells the compiler to leave these to torch's generators."""
+OPTIONS = {"fallback_random": True, "layout_optimization": False}
+"""Random numbers are left to torch's generators. Images stay as they lie in memory: laying them out
+anew costs a convolutional energy a fifth on a CPU."""
 
 
 class CompiledSteps:
@@ -52,7 +53,8 @@ class CompiledSteps:
             key = type(part), part.training
             if key not in self.blocks:
                 self.blocks[key] = Block()
-            last = i == len(stretches) - 1
+            # Where the last step is as any other, the last block is as any other.
+            last = i == len(stretches) - 1 and type(part).last_step is not Kernel.last_step
             chain, info = self.blocks[key](part, problem, chain, size, last=last)
             infos += [info] * size
         return chain, info if len(stretches) == 1 else average(infos)
@@ -65,7 +67,7 @@ class CompiledSteps:
 
 
 def stretches_of(kernel: Kernel, n_steps: int) -> list[tuple[Kernel, int]]:
-    """The kernels inside cycles in the order in which they are applied, up to 10 times in a row."""
+    """The kernels inside cycles in the order in which they are applied, and how often in a row."""
     if isinstance(kernel, Cycle):
         parts = zip(kernel.kernels, kernel.repeats, strict=True)
         return [one for part, count in parts for one in stretches_of(part, count)] * n_steps
@@ -120,7 +122,7 @@ class Block:
     def _compile(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
         import torch._inductor as inductor
 
-        compiled = inductor.compile(graph, inputs, options=RANDOM_NUMBERS)
+        compiled = inductor.compile(graph, inputs, options=OPTIONS)
         # Counted here: the compiler may give up half-way, and be asked again for a better graph.
         self.compilations += 1
         return compiled
