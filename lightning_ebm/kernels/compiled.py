@@ -24,8 +24,8 @@ from lightning_ebm.problem import Evaluations, Problem
 LONGEST = 10
 """Steps of a block at most: the time to compile one is in proportion to them."""
 OPTIONS = {"fallback_random": True, "layout_optimization": False}
-"""Random numbers are left to torch's generators. Images stay as they lie in memory: laying them out
-anew costs a convolutional energy a fifth on a CPU."""
+"""Random numbers are left to torch's generators. Images stay as they lie in memory: to lay them
+out anew costs a convolutional energy a fifth on a CPU."""
 
 
 class CompiledSteps:
@@ -78,17 +78,16 @@ def stretches_of(kernel: Kernel, n_steps: int) -> list[tuple[Kernel, int]]:
 class Block:
     """Some steps of a kernel as one graph, compiled at its first call, and as rarely again.
 
-    Weights may change in place and chains in number (one alone excepted) without compiling anew.
+    Weights may change in place without compiling anew, and so may the number of chains: but for
+    one chain, for more than 4,096 and sometimes for a few, where torch makes another graph.
 
     Attributes:
         compilations: how many graphs were compiled.
-        seconds: what that took.
         refusal: why steps run as ever, or None while they are compiled.
     """
 
     def __init__(self) -> None:
         self.compilations = 0
-        self.seconds = 0.0
         self.refusal: str | None = None
         # Code of its own: dynamo allows a piece of code few graphs, and counts those of all.
         steps = FunctionType(_steps.__code__.replace(), _steps.__globals__)
@@ -128,7 +127,6 @@ class Block:
         return compiled
 
     def _say(self, kernel: Kernel, n_steps: int, seconds: float) -> None:
-        self.seconds += seconds
         from torch._inductor.runtime.cache_dir_utils import cache_dir
 
         rank_zero_info(
