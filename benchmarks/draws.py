@@ -2,7 +2,8 @@
 
     python -m benchmarks.draws [--seconds 4] [--json FILE]
 
-Rows are kernels and numbers of steps, columns targets. Ratios of CPU time on one thread. ebmkit
+Rows are kernels and numbers of steps, columns targets. Ratios of CPU time on one thread. What
+compiled steps cost is in `benchmarks.compiled_draws`. ebmkit
 and TorchEBM run if they are installed, with the same step size, chains and steps. ebmkit's MALA
 takes two gradients a step and its HMC one more a trajectory; TorchEBM has no MALA, and its HMC
 takes points of one axis alone.

@@ -66,8 +66,8 @@ Table = dict[str, dict[str, Ratio]]
 """Rows of columns."""
 
 
-def show(title: str, table: Table) -> None:
-    """Print a table of ratios, in Markdown."""
+def show(title: str, table: Mapping[str, Mapping[str, object]]) -> None:
+    """Print a table of ratios or texts, in Markdown."""
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     print(f"\n{title}\n")
     print("| | " + " | ".join(columns) + " |")

@@ -84,7 +84,7 @@ def measured(case: Case, space: Problem, n: int, n_gradients: int) -> str:
     seconds = time.process_time() - begun
     work = n * n_rounds * case.gradients / 1000
     renewals = sum(int(one[0].sum()) for one in rounds) / work
-    effective = convergence(torch.stack([one[1] for one in rounds])).bulk / work
+    effective = convergence(torch.stack([one[1] for one in rounds])).ess_bulk / work
     barrier = float(torch.stack([one[2] for one in rounds]).nanmean(0).sum())
     cells = [f"{barrier:.2f}", f"{renewals:.1f}", f"{effective:.1f}", f"{seconds:.0f}"]
     return f"| {case.name} | {case.n_rungs} | {' | '.join(cells)} |"

@@ -101,7 +101,7 @@ class Problem:
         """Unnormalised log-density `(n,)` of the points, without gradients."""
         self.evaluations.densities += len(x)
         with torch.no_grad():
-            return self._checked(self.log_density(x), x)
+            return _checked(self.log_density(x), x)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Unnormalised log-density `(n,)` and its gradient in x, the score `(n, *event)`.
@@ -110,11 +110,7 @@ class Problem:
         """
         self.evaluations.densities += len(x)
         self.evaluations.scores += len(x)
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            log_prob = self._checked(self.log_density(x), x)
-            (score,) = torch.autograd.grad(log_prob.sum(), x)
-        return log_prob.detach(), score
+        return log_prob_and_score(self.log_density, x)
 
     def log_proposal(self, x: Tensor) -> Tensor:
         """Log-density `(n,)` of the proposal, without gradients."""
@@ -173,11 +169,34 @@ class Problem:
         between = lambda x: beta * self.log_density(x) + (1 - beta) * other.log_prob(x)  # noqa: E731
         return replace(self, log_density=ends.get(beta, between))
 
-    @staticmethod
-    def _checked(log_prob: Tensor, x: Tensor) -> Tensor:
-        if log_prob.shape != x.shape[:1]:
-            raise ValueError(
-                f"a log-density must have one value per point, shape {tuple(x.shape[:1])}, "
-                f"but has shape {tuple(log_prob.shape)} for points of shape {tuple(x.shape)}"
-            )
-        return log_prob
+
+def log_prob_and_score(
+    log_density: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-density `(n,)` of the points and its gradient in them, neither with a graph.
+
+    Raises:
+        ValueError: if the density does not give one value per point.
+    """
+    if torch.compiler.is_compiling():
+        # What `torch.autograd.grad` does cannot be traced; what follows is slower if it is not.
+        def total(x: Tensor) -> tuple[Tensor, Tensor]:
+            log_prob = _checked(log_density(x), x)
+            return log_prob.sum(), log_prob
+
+        score, (_, log_prob) = torch.func.grad_and_value(total, has_aux=True)(x.detach())
+        return log_prob.detach(), score.detach()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        log_prob = _checked(log_density(x), x)
+        (score,) = torch.autograd.grad(log_prob.sum(), x)
+    return log_prob.detach(), score
+
+
+def _checked(log_prob: Tensor, x: Tensor) -> Tensor:
+    if log_prob.shape != x.shape[:1]:
+        raise ValueError(
+            f"a log-density must have one value per point, shape {tuple(x.shape[:1])}, "
+            f"but has shape {tuple(log_prob.shape)} for points of shape {tuple(x.shape)}"
+        )
+    return log_prob

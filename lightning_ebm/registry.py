@@ -7,9 +7,12 @@ import keyword
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.sampler import Sampler
+
+if TYPE_CHECKING:
+    from lightning_ebm.sampler import Sampler
 
 GROUP = "lightning_ebm.samplers"
 
@@ -41,24 +44,23 @@ def registered(name: str | None = None) -> list[Entry]:
     Args:
         name: the only one that is looked for and loaded; by default all are.
     """
-    points = [point for point in set(_entry_points()) if name in (None, point.name)]
-    found = sorted(points, key=lambda point: (point.name, _origin(point)))
+    found = points(name)
     owners = {point.name: [] for point in found}
     for point in found:
-        owners[point.name].append(_origin(point))
+        owners[point.name].append(origin(point))
     taken = Counter(point.name for point in found)
     return [_load(point, owners[point.name] if taken[point.name] > 1 else []) for point in found]
 
 
 def registered_names() -> list[str]:
     """Every registered name, in order, by the distributions' metadata: no code of theirs runs."""
-    return sorted({point.name for point in _entry_points()})
+    return sorted({point.name for point in points()})
 
 
 def names_by_word() -> dict[str, str]:
     """The registered name that a word means, itself or its class's name; no code runs."""
-    points = _entry_points()
-    return {point.attr: point.name for point in points} | {p.name: p.name for p in points}
+    found = points()
+    return {point.attr: point.name for point in found} | {p.name: p.name for p in found}
 
 
 def find(name: str) -> type[Sampler]:
@@ -103,25 +105,29 @@ def unknown_name(name: str) -> str:
     return f"no sampler is called '{name}'{hint}: choose one of {', '.join(names)}"
 
 
-def _entry_points() -> list[EntryPoint]:
-    return list(entry_points(group=GROUP))
-
-
-def _origin(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
-
-
-def _can_be_named(name: str) -> bool:
+def can_be_named(name: str) -> bool:
+    """Whether a class can have a name."""
     return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
+def points(name: str | None = None) -> list[EntryPoint]:
+    """The entry points, or those of one name, in order; no code runs."""
+    found = [point for point in set(entry_points(group=GROUP)) if name in (None, point.name)]
+    return sorted(found, key=lambda point: (point.name, origin(point)))
+
+
+def origin(point: EntryPoint) -> str:
+    """The distribution that registers an entry point, and its version."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
 
 
 def _load(point: EntryPoint, owners: list[str]) -> Entry:
     sampler, error = None, None
     if owners:
         error = f"the name is registered by {' and by '.join(owners)}: uninstall or rename one"
-    elif not _can_be_named(point.name):
+    elif not can_be_named(point.name):
         error = (
-            f"the name that {_origin(point)} registers is none that a class can have: rename the "
+            f"the name that {origin(point)} registers is none that a class can have: rename the "
             "entry point to letters, digits and underscores after a letter, e.g. my_sampler"
         )
     else:
@@ -130,9 +136,12 @@ def _load(point: EntryPoint, owners: list[str]) -> Entry:
         try:
             sampler = point.load()
         except (Exception, SystemExit) as failure:
-            error = f"{point.value} of {_origin(point)}: {type(failure).__name__}: {failure}"
+            error = f"{point.value} of {origin(point)}: {type(failure).__name__}: {failure}"
         else:
+            # Names are looked up without torch, which is imported with the first class.
+            from lightning_ebm.sampler import Sampler
+
             if not (isinstance(sampler, type) and issubclass(sampler, Sampler)):
-                error = f"{point.value} of {_origin(point)} is not a lightning_ebm.Sampler class"
+                error = f"{point.value} of {origin(point)} is not a lightning_ebm.Sampler class"
                 sampler = None
-    return Entry(point.name, point.value, _origin(point), sampler, error)
+    return Entry(point.name, point.value, origin(point), sampler, error)

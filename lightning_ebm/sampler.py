@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
-from lightning_ebm.kernels import Info, Kernel, in_a_row
+from lightning_ebm.kernels import CompiledSteps, Info, Kernel, in_a_row
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
@@ -112,6 +112,7 @@ class MCMC(Sampler):
         kernel: the transition.
         n_steps: transitions per draw.
         latent: run the chains in the flow's latent space, on the pulled-back density.
+        compile: run the transitions in compiled blocks, see `CompiledSteps`.
 
     Attributes:
         exact: whether the kernel is and chains go on from draw to draw; False for a subclass that
@@ -121,7 +122,13 @@ class MCMC(Sampler):
     exact = True
 
     def __init__(
-        self, start: Start, kernel: Kernel, n_steps: int, *, latent: bool = False
+        self,
+        start: Start,
+        kernel: Kernel,
+        n_steps: int,
+        *,
+        latent: bool = False,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         require_count("n_steps", n_steps)
@@ -129,6 +136,7 @@ class MCMC(Sampler):
         self.kernel = kernel
         self.n_steps = n_steps
         self.latent = latent
+        self.in_a_row = CompiledSteps() if compile else in_a_row
         self.exact = type(self).exact and kernel.exact and start.continues
 
     def sample(self, problem: Problem, n: int) -> Draw:
@@ -136,7 +144,7 @@ class MCMC(Sampler):
         space = problem.pullback() if self.latent else problem
         # The energy has changed since the last draw: what was known at these points is not.
         begun = begin_chains(self.start, self.kernel, space, n)
-        chain, info = in_a_row(self.kernel, space, begun.chain, self.n_steps)
+        chain, info = self.in_a_row(self.kernel, space, begun.chain, self.n_steps)
         self.start.end(chain.x)
         return Draw(space.to_data(chain.x), info | conduct(space, begun, chain))
 

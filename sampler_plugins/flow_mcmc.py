@@ -41,6 +41,7 @@ class FlowMCMCSampler(MCMC):
             acceptance depends on the tilt alone.
         data_share: share of data in what the flow learns from; by default .2 if it learns. With 0
             it forgets a rare mode that all chains have left, and never proposes it again.
+        compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
 
     Raises:
         SettingError: if a number is out of its range, or a flow is to learn and not to.
@@ -63,6 +64,7 @@ class FlowMCMCSampler(MCMC):
         start: Start | None = None,
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float | None = None,
+        compile: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         require_count("n_global", n_global, least=0)
         require_count("n_local", n_local, least=0)
@@ -73,7 +75,8 @@ class FlowMCMCSampler(MCMC):
             )
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
-        super().__init__(start or Persistent(), Cycle([jump, walk], [n_global, n_local]), n_steps)
+        kernel = Cycle([jump, walk], [n_global, n_local])
+        super().__init__(start or Persistent(), kernel, n_steps, compile=compile)
         self.teaches_flow = adaptive
         self.data_share = share_of_data(data_share, learns=adaptive)
 

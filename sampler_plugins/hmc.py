@@ -15,6 +15,7 @@ class HMCSampler(MCMC):
         mass: one number, or one per coordinate.
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as noise.
+        compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
 
     Source: Neal 2011.
     """
@@ -29,6 +30,7 @@ class HMCSampler(MCMC):
         mass: float | list[float] = 1.0,
         target_acceptance: float | None = 0.7,
         start: Start | None = None,
+        compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
         kernel = HMC(step_size, n_leapfrog, mass, target_acceptance)
-        super().__init__(start or Persistent(), kernel, n_steps)
+        super().__init__(start or Persistent(), kernel, n_steps, compile=compile)

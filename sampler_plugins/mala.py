@@ -13,6 +13,7 @@ class MALASampler(MCMC):
         step_size: γ of the proposal, where adaptation begins.
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as noise.
+        compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
 
     Source: Roberts and Tweedie 1996.
     """
@@ -25,5 +26,7 @@ class MALASampler(MCMC):
         step_size: float = 0.01,
         target_acceptance: float | None = 0.6,
         start: Start | None = None,
+        compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
-        super().__init__(start or Persistent(), MALA(step_size, target_acceptance), n_steps)
+        kernel = MALA(step_size, target_acceptance)
+        super().__init__(start or Persistent(), kernel, n_steps, compile=compile)

@@ -17,6 +17,7 @@ class NTEBMSampler(MCMC):
         step_size: γ in latent space, where adaptation begins; the leapfrog's time step is √(2γ).
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as draws of the flow's base.
+        compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
 
     Source: Nijkamp et al. 2022 (arXiv:2006.06897).
     """
@@ -32,6 +33,7 @@ class NTEBMSampler(MCMC):
         step_size: float = 0.05,
         target_acceptance: float | None = 0.8,
         start: Start | None = None,
+        compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
         kernel = HMC(step_size, n_leapfrog, target_acceptance=target_acceptance)
-        super().__init__(start or Persistent(), kernel, n_steps, latent=True)
+        super().__init__(start or Persistent(), kernel, n_steps, latent=True, compile=compile)

@@ -12,6 +12,7 @@ class ULASampler(MCMC):
         n_steps: Langevin steps per draw.
         step_size: γ in x' = x + γ ∇log p + √(2γ) ξ.
         start: where chains begin; by default they persist, and begin as noise.
+        compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
 
     Source: Tieleman 2008 (persistent chains); Roberts and Tweedie 1996 (ULA).
     """
@@ -19,6 +20,10 @@ class ULASampler(MCMC):
     exact = False
 
     def __init__(
-        self, n_steps: int = 10, step_size: float = 0.01, start: Start | None = None
+        self,
+        n_steps: int = 10,
+        step_size: float = 0.01,
+        start: Start | None = None,
+        compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
     ) -> None:
-        super().__init__(start or Persistent(), ULA(step_size), n_steps)
+        super().__init__(start or Persistent(), ULA(step_size), n_steps, compile=compile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -18,6 +19,13 @@ from lightning_ebm.data import KnownDensity, TwoModes
 from lightning_ebm.registry import find
 
 torch.set_num_threads(1)
+
+# Lightning logs to what standard error was when it was imported, which is pytest's capture of
+# that moment: to the file descriptor instead, which every test may capture for itself.
+for logger in ("lightning.pytorch", "lightning.fabric"):
+    for handler in logging.getLogger(logger).handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(open(2, "w", buffering=1, closefd=False))  # noqa: SIM115
 
 COMMAND = Path(sys.executable).with_name("lightning")
 

@@ -6,10 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+
+from lightning_ebm.cli import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 COMMAND = Path(sys.executable).with_name("lightning")
+QUICK = ["--trainer.accelerator=cpu", "--model.flow_pretraining=2", "--model.n_samples=16"]
 
 
 def blocks(language: str) -> list[str]:
@@ -32,39 +36,44 @@ def test_the_script_runs(tmp_path):
     assert outcome.returncode == 0, outcome.stderr[-2000:]
 
 
-def test_the_sampler_of_ones_own_is_complete_and_short(tmp_path):
-    code = next(block for block in blocks("python") if "class MixedSampler" in block)
-    settings = blocks("ini")[0]
-    assert len((code + settings).strip().splitlines()) < 40
-    # An installed distribution, as pip would lay it out.
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "my_samplers.py").write_text(code)
-    info = site / "my_samplers-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-samplers\nVersion: 1.0\n")
-    entry_points = settings.split("[options.entry_points]\n")[1]
-    group, _, points = entry_points.partition(" =\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{points.strip()}\n")
-    outcome = subprocess.run(
-        [
-            sys.executable,
-            str(COMMAND),
-            "fit",
-            "--config",
-            "two_modes.yaml",
-            "--model.sampler=mixed",
-            "--model.sampler.init_args.size=600",
-            "--trainer.fast_dev_run=true",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"},
-    )
-    assert outcome.returncode == 0, outcome.stderr[-2000:]
+def block_with(line: str) -> str:
+    return next(block for block in blocks("python") if line in block)
+
+
+def test_a_density_takes_five_lines(tmp_path):
+    """On a checkpoint with all its settings in it, as the command writes it."""
+    code = block_with("estimate_log_z")
+    assert len([line for line in code.splitlines() if line.strip()]) == 5
+    fit = ["fit", "--config", "two_modes.yaml", "--trainer.max_steps=2", *QUICK]
+    main([*fit, f"--trainer.default_root_dir={tmp_path}"])
+    path = tmp_path / "lightning_logs/version_0/checkpoints/last.ckpt"
+    code = code.replace("lightning_logs/version_0/checkpoints/last.ckpt", str(path))
+    code = code.replace("model.estimate_log_z()", "model.estimate_log_z(search_steps=5)")
+    names: dict[str, object] = {}
+    with warnings.catch_warnings():
+        # After two steps the estimate is not trusted, and log_prob says so.
+        warnings.simplefilter("ignore")
+        exec(code, names)
+    assert names["x"].shape == names["score"].shape == (1000, 2)
+    assert names["log_p"].shape == (1000,)
+
+
+def test_a_sampler_alone_takes_five_lines(capsys):
+    code = block_with("lightning_ebm.sample(")
+    assert len([line for line in code.splitlines() if line.strip()]) == 5
+    names: dict[str, object] = {}
+    exec(code.replace("n_draws=500", "n_draws=50"), names)
+    assert names["result"].x.shape == (50, 64, 2)
+    assert "ess_bulk" in capsys.readouterr().out
+
+
+def test_the_sampler_of_ones_own_is_what_init_writes(inside, tmp_path):
+    inside("init", "my-sampler")
+    package = tmp_path / "my-sampler"
+    assert (package / "my_sampler.py").read_text() in blocks("python")
+    test = (package / "tests/test_my_sampler.py").read_text()
+    assert test.split("\n\n", 1)[1] in blocks("python")
+    assert blocks("toml")[0] in (package / "pyproject.toml").read_text()
 
 
 def test_the_table_of_samplers_is_the_registry():

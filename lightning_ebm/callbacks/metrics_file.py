@@ -16,6 +16,7 @@ from lightning_ebm.callbacks.files import run_folder
 from lightning_ebm.callbacks.report import show_report
 from lightning_ebm.callbacks.tensorboard import EBMTensorBoardLogger
 from lightning_ebm.callbacks.units import unit
+from lightning_ebm.checkpoints.reading import METRICS
 from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.checkpoints.writing import write_whole
 from lightning_ebm.errors import SettingError
@@ -27,9 +28,9 @@ DISTRIBUTIONS = ("lightning-ebm", "torch", "lightning", "normflows", "torchmetri
 class MetricsFile(L.Callback):
     """Show what was found, and write the figures of `test` to `metrics.json`.
 
-    The file is flat, name to number, but for the entry `run`: seed, settings, versions, units and
-    remarks. It is JSON to the letter: a figure that is unknown or infinite is null, and a remark
-    says which.
+    The file is flat, name to number, but for the entry `run`: seed, settings, versions, units,
+    remarks, and log Z, by which the model is normalised when its checkpoint is loaded. It is JSON
+    to the letter: a figure that is unknown or infinite is null, and a remark says which.
 
     Attributes:
         settings: of the command, where one made the run.
@@ -66,7 +67,7 @@ class MetricsFile(L.Callback):
             name: float(value) if value.isfinite() else None
             for name, value in sorted(trainer.callback_metrics.items())
         }
-        path = folder / "metrics.json"
+        path = folder / METRICS
         contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
@@ -90,6 +91,7 @@ class MetricsFile(L.Callback):
             "checkpoint": None if trainer.ckpt_path is None else str(trainer.ckpt_path),
             "seed": torch.initial_seed(),
             "remarks": pl_module.remarks,
+            "log_z": pl_module.normaliser.written(),
             "versions": {name: version(name) for name in DISTRIBUTIONS}
             | {"python": platform.python_version()},
             "units": {name: unit(name) for name in names},

@@ -66,7 +66,7 @@ class EBMTensorBoardLogger(TensorBoardLogger):
         new = [tag for tag in shown if tag not in self._known]
         described = {tag: text for tag in new if (text := description(tag)) is not None}
         for tag, text in described.items():
-            # Without a value, of which TensorBoard's fast loader would take no description.
+            # Without a value: TensorBoard's fast loader takes no description of one of the old.
             metadata = create_summary_metadata(display_name=tag, description=text)
             summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
             self.experiment._get_file_writer().add_summary(summary, step)

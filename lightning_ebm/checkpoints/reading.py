@@ -10,6 +10,9 @@ from lightning_ebm.checkpoints.opening import open_checkpoint
 RUN = "lightning_ebm_run"
 """Where a checkpoint keeps the `settings` it was trained with and the `folder` of its run."""
 
+METRICS = "metrics.json"
+"""What a test writes into the folder of the run."""
+
 
 def read(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint; weights stay on the disk until they are looked at.

@@ -22,6 +22,7 @@ from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.arguments import class_at, mentioned
+from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
@@ -38,6 +39,7 @@ from lightning_ebm.cli.run_place import (
 )
 from lightning_ebm.cli.run_settings import RunSettings, plain_settings
 from lightning_ebm.cli.sentences import sentence
+from lightning_ebm.cli.then_test import run_test
 from lightning_ebm.cli.time_limit import end_if_time_is_up
 from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
@@ -97,6 +99,8 @@ class EBMCLI(LightningCLI):
         except ParserError:
             raise
         except (Exception, SystemExit) as failure:
+            if lost_reader(failure):
+                raise
             given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
             fault = fault_in(failure, given)
             if fault is None and isinstance(failure, SystemExit):
@@ -143,6 +147,13 @@ class EBMCLI(LightningCLI):
             type=bool,
             default=False,
             help="Let fit replace files of another run, or of later steps of its own.",
+        )
+        parser.add_argument(
+            "--then_test",
+            type=bool,
+            default=False,
+            help="Let fit, when it has ended well, test its best checkpoint by "
+            "checkpoint.monitor, or else its last, in the same folder.",
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
@@ -225,9 +236,13 @@ class EBMCLI(LightningCLI):
                 callback.replaces_origin = self.goes_on and self.origin.by_word
 
     def after_fit(self) -> None:
-        """Say where all lies, and to a script that waits if the time was up before the end."""
+        """Say where all lies, and if the time was up before the end; test, if told."""
         say_where_all_lies(self.trainer)
-        end_if_time_is_up(self.trainer, self.config[self.subcommand].trainer.max_time)
+        settings = self.config[self.subcommand]
+        end_if_time_is_up(self.trainer, settings.trainer.max_time)
+        if settings.then_test:
+            self._set_seed()
+            run_test(self.trainer, self.model, self.datamodule)
 
 
 def _load_plain_data_only(settings: Namespace) -> None:

@@ -12,7 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning_ebm.checkpoints.reading import RUN
 from lightning_ebm.checkpoints.writing import write_whole
 
-OF_ONE_COMMAND = ("config", "ckpt_path", "overwrite")
+OF_ONE_COMMAND = ("config", "ckpt_path", "overwrite", "then_test")
 """What is said to one command and does not describe its run."""
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from importlib import import_module
 
+from lightning_ebm.cli.misspelt import unknown_option
+from lightning_ebm.cli.subcommands import unknown_subcommand
 from lightning_ebm.data import Density
 from lightning_ebm.energies import Energy
 from lightning_ebm.flows import Flow
@@ -56,11 +58,11 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         missing = re.sub(r"\b(fit|validate|test|predict)\.", "", found.group(1))
         return f"{missing} must be given: add a --config, for instance --config two_modes.yaml"
     if found := re.search(r"unrecognized arguments: (.*)", message):
-        return f"no option is called {found.group(1)}: --help after the subcommand lists all"
+        return unknown_option(found.group(1))
     if found := re.search(r"invalid choice: '([^']*)'", message):
-        return f"no subcommand is called '{found.group(1)}': {_subcommands()}"
+        return unknown_subcommand(found.group(1))
     if "subcommand" in message and "not provided" in message:
-        return f"a subcommand is missing: {_subcommands()}"
+        return unknown_subcommand(None)
     if found := re.search(r"Expected an instantiatable class, but (\S+)", message):
         return f"{key} is '{found.group(1)}', an abstract class: name one that has all its methods"
     rest = re.sub(r'[Pp]arser key "[^"]+":', "", message)
@@ -109,7 +111,7 @@ def _unknown_option(key: str, option: str, class_name: str | None) -> str:
         )
     options = None if class_name is None else _options(key, class_name.rsplit(".", 1)[-1])
     if options is None:
-        return f"{key} has no option '{option}': --help after the subcommand lists its options"
+        return f"{key} has no option '{option}': --help=all after the subcommand lists its options"
     return f"{key} is {class_name}, which has no option '{option}': it has {options}"
 
 
@@ -157,7 +159,3 @@ def _plain(errors: str) -> str | None:
     wanted = [f"one of {', '.join(choices)}"] if choices else []
     wanted += [f"a value of type {' or '.join(types)}"] if types else []
     return " or ".join(wanted) + null if wanted else None
-
-
-def _subcommands() -> str:
-    return "choose fit, validate, test, predict, samplers or reproduce"

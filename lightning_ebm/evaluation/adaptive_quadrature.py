@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lightning_ebm.evaluation.cell_integrals import Changes, Integrals
 from lightning_ebm.evaluation.cells import NODES_PER_CELL, Cells, Square, choose, cover, join
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.quadrature import LogDensity
+from lightning_ebm.metrics.known_density import KnownDensity
 
 TOLERANCE = 1e-3
 """How far two resolutions may differ, all cells together: in log Z, or in nats of KL."""

@@ -23,5 +23,6 @@ def assess(evidence: Evidence, measures: Sequence[Measure]) -> Figures:
     if evidence.sandwich is not None:
         verdict = conclude(evidence.sandwich, evidence.doubts, evidence.faults)
         figures["log_z/trusted"] = float(verdict.trusted)
+        evidence.verdict = verdict
         evidence.remarks.append(verdict.sentence)
     return figures

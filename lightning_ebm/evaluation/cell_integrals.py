@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.evaluation.cells import Cells
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate
+from lightning_ebm.metrics.known_density import KnownDensity
 
 
 class Integrals(NamedTuple):

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy
 import torch
-from arviz_stats.base import array_stats
 from torch import Tensor
 
 
@@ -46,6 +45,8 @@ def convergence(values: Tensor) -> Convergence:
         return Convergence(math.nan, math.nan, math.nan)
     if (values == values[0]).all():
         return Convergence(math.inf, float(values.shape[1]), float(values.shape[1]))
+    from arviz_stats.base import array_stats
+
     array = values.detach().double().cpu().numpy()
     axes = {"draw_axis": 0, "chain_axis": 1}
     with numpy.errstate(divide="ignore", invalid="ignore"):

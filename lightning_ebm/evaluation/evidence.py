@@ -10,16 +10,17 @@ import numpy
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.ladder import climb
 from lightning_ebm.evaluation.log_z import (
     Annealing,
     Sandwich,
+    Verdict,
     WeightedPoints,
     importance_sampling,
 )
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.kernels import MALA
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.problem import Flow, Problem, Tilt
 from lightning_ebm.tempering import LadderRecord
 
@@ -82,6 +83,7 @@ class Evidence:
         climbed: what the rungs of a sampler that tempers did in the settled draws, if it does.
         search_steps: steps of the chains that look for mass of the model; 0 for none.
         sandwich: the estimates of log Z, once a measure has them.
+        verdict: whether these are to be trusted, once all measures have had their say.
         remarks: sentences for the reader, added by measures.
         doubts: what speaks against trusting log Z, a clause each, added by measures.
         faults: how the model differs from the known truth, a clause each, added by measures.
@@ -108,6 +110,7 @@ class Evidence:
     climbed: LadderRecord | None = None
     search_steps: int = 1000
     sandwich: Sandwich | None = None
+    verdict: Verdict | None = None
     remarks: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)

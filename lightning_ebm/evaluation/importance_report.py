@@ -6,11 +6,11 @@ import math
 
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.log_z import FEW_DRAWS, importance_sampling
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate
 from lightning_ebm.evaluation.report import Report, better_than_truth, report
+from lightning_ebm.metrics.known_density import KnownDensity
 
 BEYOND = 0.01
 """Share of the model's draws that may be heavier than every draw of the truth."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.log_z.estimate import fit_tail
+from lightning_ebm.metrics.known_density import KnownDensity
 
 
 def mode_weights(x: Tensor, density: KnownDensity) -> Tensor:

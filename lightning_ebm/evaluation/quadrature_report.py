@@ -10,10 +10,10 @@ from lightning_ebm.evaluation.adaptive_quadrature import (
     TOLERANCE,
     AdaptiveQuadrature,
 )
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.evaluation.mode_weights import total_variation
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate
 from lightning_ebm.evaluation.report import Report, better_than_truth, report
+from lightning_ebm.metrics.known_density import KnownDensity
 
 BEYOND = 1e-3
 """Share of the model's draws that may lie beyond all cells."""

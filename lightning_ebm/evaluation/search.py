@@ -45,8 +45,13 @@ class Trails:
         """Which chains move and have stopped to climb, `(chains,)`: others are on their way.
 
         A chain climbs if log p̃ rose, from the first to the second half of what was looked at, by
-        more than one and a half times its standard deviation within both.
+        more than one and a half times its standard deviation within both. One that was looked at
+        too seldom to tell is on its way.
         """
+        if len(self.log_prob) < 4:
+            return torch.zeros(
+                self.log_prob.shape[1:], dtype=torch.bool, device=self.points.device
+            )
         first, second = self.log_prob.double().chunk(2)
         within = (first.var(0) + second.var(0)).div(2).sqrt()
         return (within > 0) & (second.mean(0) - first.mean(0) <= 1.5 * within)

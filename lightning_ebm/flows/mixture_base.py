@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import normflows as nf
 import torch
-from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
 from lightning_ebm.ranges import WIDEST, require_count
@@ -34,6 +33,8 @@ class MixtureBase(nf.distributions.GaussianMixture):
     @torch.no_grad()
     def fit(self, z: Tensor) -> None:
         """Put a mode on each cluster of the latent points `(n, features)`; always the same way."""
+        from scipy.cluster.vq import kmeans2
+
         _, members = kmeans2(
             z.double().cpu().numpy(), self.n_modes, minit="++", missing="warn", seed=0
         )

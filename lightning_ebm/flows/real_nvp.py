@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import normflows as nf
 
+from lightning_ebm.flows.act_norm import ActNorm
 from lightning_ebm.flows.bounded_scales import bound_scales
 from lightning_ebm.flows.flow import Flow, require_coordinates
 from lightning_ebm.flows.mixture_base import MixtureBase
@@ -36,7 +37,7 @@ class RealNVP(Flow):
             layers.append(nf.flows.AffineCouplingBlock(network, scale_map="exp"))
             layers.append(nf.flows.Permute(features, mode="swap" if features == 2 else "shuffle"))
         bound_scales(layers)
-        layers.append(nf.flows.ActNorm(features))
+        layers.append(ActNorm(features))
         if n_modes == 1:
             base = nf.distributions.DiagGaussian(features, trainable=False)
         else:

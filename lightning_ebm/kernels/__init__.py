@@ -1,5 +1,6 @@
 """Markov transitions, a file per kernel."""
 
+from lightning_ebm.kernels.compiled import CompiledSteps
 from lightning_ebm.kernels.crank_nicolson import CrankNicolson, CrankNicolsonISIR
 from lightning_ebm.kernels.cycle import Cycle
 from lightning_ebm.kernels.generalised_hmc import GeneralisedHMC
@@ -17,6 +18,7 @@ __all__ = [
     "ISIR",
     "MALA",
     "ULA",
+    "CompiledSteps",
     "CrankNicolson",
     "CrankNicolsonISIR",
     "Cycle",

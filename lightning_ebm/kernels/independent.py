@@ -19,13 +19,16 @@ def fresh_proposals(problem: Problem, n: int, n_steps: int) -> Iterator[Chain]:
 
     Nothing of them depends on where chains are: those of several steps are made in one batch.
     """
-    most = max(1, TOGETHER // n)
     while n_steps:
-        count = min(most, n_steps)
+        # One step is the same for any number of chains, so that it is compiled once.
+        count = 1 if n_steps == 1 else min(n_steps, max(1, TOGETHER // n))
         x, log_q = problem.proposal.sample(count * n)
         made = with_density(problem, Chain(x, log_proposal=log_q))
-        for step in range(count):
-            yield taken(made, slice(step * n, (step + 1) * n))
+        if count == 1:
+            yield made
+        else:
+            for step in range(count):
+                yield taken(made, slice(step * n, (step + 1) * n))
         n_steps -= count
 
 

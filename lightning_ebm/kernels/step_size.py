@@ -59,7 +59,10 @@ class StepSize(nn.Module):
         One number, or where it is spread over groups one for each point, `(n,)`.
         """
         value, of = self._latest
-        if of is not self.log_value or value.dtype != like.dtype or value.device != like.device:
+        if torch.compiler.is_compiling():
+            # What is remembered would be another graph at its second call.
+            value = self.log_value.exp().to(like)
+        elif of is not self.log_value or value.dtype != like.dtype or value.device != like.device:
             value = self.log_value.exp().to(like)
             self._latest = value, self.log_value
         return value if value.dim() == 0 else value.repeat_interleave(len(like) // len(value))

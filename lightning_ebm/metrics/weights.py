@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from scipy.stats import beta, t
 from torch import Tensor
 from torch.nn.functional import one_hot
 from torchmetrics import Metric
 
-from lightning_ebm.evaluation.known_density import KnownDensity
+from lightning_ebm.metrics.known_density import KnownDensity
 
 Membership = Callable[[Tensor], Tensor]
 """How far each point `(n, *event)` belongs to each group, `(n, K)`, rows summing to 1."""
@@ -126,6 +125,8 @@ class MembershipWeights(Metric):
 
     def _sure_draws(self, effective: Tensor, level: float) -> Tensor:
         """Effective draws as far as so few chains are sure of them, at least one a chain."""
+        from scipy.stats import t
+
         tail, chains = (1 + level) / 2, float(self.chains)
         told = torch.minimum(self.met, self.left).clamp(min=1, max=max(chains - 1, 1))
         quantile = torch.from_numpy(t.ppf(tail, told.cpu().numpy())).to(effective)
@@ -141,6 +142,8 @@ def clopper_pearson(share: Tensor, draws: Tensor, level: float) -> tuple[Tensor,
 
     Source: Clopper and Pearson 1934.
     """
+    from scipy.stats import beta
+
     w, n = share.cpu().numpy(), draws.cpu().numpy()
     x = n * w
     low = beta.ppf((1 - level) / 2, x, n - x + 1)

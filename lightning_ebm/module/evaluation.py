@@ -17,9 +17,16 @@ from lightning_ebm.evaluation.fresh_chains import (
     followed_on,
     fresh_draws,
 )
-from lightning_ebm.evaluation.known_density import KnownDensity
-from lightning_ebm.evaluation.measures import Figures, Measure
+from lightning_ebm.evaluation.log_z import LogZ
+from lightning_ebm.evaluation.measures import (
+    ChainConvergence,
+    Figures,
+    Likelihood,
+    Measure,
+    StandingChains,
+)
 from lightning_ebm.kernels import average
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.module.pooling import Found, chains_of_all, found_by_all, of_one_kernel
 from lightning_ebm.problem import Evaluations, Flow, Problem
 from lightning_ebm.random_state import isolated, seed_process
@@ -71,6 +78,7 @@ class Evaluation:
         measures: what is measured.
         seen: held-out data of this pass, batch by batch.
         remarks: what the latest measures have to say to the reader.
+        log_z: what they make of log Z, or None.
     """
 
     n_samples: int
@@ -82,6 +90,7 @@ class Evaluation:
     measures: list[Measure]
     seen: list[Tensor] = field(default_factory=list, init=False)
     remarks: list[str] = field(default_factory=list, init=False)
+    log_z: LogZ | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Begin to collect held-out data."""
@@ -105,8 +114,22 @@ class Evaluation:
                     "samples/energy": -subject.problem.log_density(evidence.draws[-1]).mean(),
                 } | {f"sampler/{key}": value for key, value in evidence.info.items()}
             figures |= assess(evidence, self.measures)
-        figures, self.remarks = processes.of_first((figures, evidence.remarks))
+        figures, self.remarks, self.log_z = processes.of_first(
+            (figures, evidence.remarks, _log_z(evidence))
+        )
         return figures
+
+    def estimate(self, subject: Subject, data: Tensor) -> LogZ | None:
+        """Log Z with its verdict, of the same draws as in a test; all processes must ask.
+
+        Args:
+            subject: the model.
+            data: points `(n, *event)` from which chains look for mass too; there may be none.
+        """
+        with isolated(), of_one_kernel(subject.sampler):
+            evidence = self._evidence(subject, data)
+            assess(evidence, [Likelihood(), StandingChains(), ChainConvergence()])
+        return processes.of_first(_log_z(evidence))
 
     def fresh_draw(self, subject: Subject, n: int, data: Tensor | None, stream: int) -> Draw:
         """Draw n points: the last of `fresh_draws`, with averaged infos."""
@@ -187,6 +210,12 @@ class Evaluation:
             climbed=found.climbed,
             search_steps=self.search_steps // less,
         )
+
+
+def _log_z(evidence: Evidence) -> LogZ | None:
+    if evidence.sandwich is None or evidence.verdict is None:
+        return None
+    return LogZ.of(evidence.sandwich, evidence.verdict)
 
 
 def _climbed_on(subject: Subject) -> LadderRecord | None:

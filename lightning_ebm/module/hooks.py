@@ -133,7 +133,7 @@ class TrainedByLightning(EvaluatedByLightning):
         draw = self.negative_phase.draw(
             self.sampler, problem, self.n_chains or len(x), first=self.global_step == 0
         )
-        loss = self.objective(self.density().energies, x, draw.x)
+        loss = self.objective(self.tilted().energies, x, draw.x)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss.value if flow_loss is None else loss.value + flow_loss
         finite = bool(total.isfinite())
@@ -219,6 +219,7 @@ class TrainedByLightning(EvaluatedByLightning):
         phase = self.negative_phase
         own = {"random": phase.state(), "gradients": self.accumulation.state(self)}
         shared = self.data_order.save(checkpoint, self.trainer) | {"seed": phase.seed}
+        shared |= self.normaliser.state()
         pack(checkpoint, self.sampler, own, shared)
         self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
         self.recovery.save(checkpoint)
@@ -233,6 +234,7 @@ class TrainedByLightning(EvaluatedByLightning):
         self.learners.load(checkpoint)
         shared = shared_state(checkpoint)
         self.data_order.load(shared)
+        self.normaliser.load(shared)
         own = unpack(checkpoint, self.sampler, self.global_rank)
         step = checkpoint.get("global_step", 0)
         self.negative_phase.take_up(own.get("random"), shared.get("seed"), step)

@@ -9,11 +9,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.module.generative import GenerativeModel
 from lightning_ebm.module.learners import Learners
-from lightning_ebm.module.model import EnergyBasedModel
 
 
-class EvaluatedByLightning(EnergyBasedModel):
+class EvaluatedByLightning(GenerativeModel):
     """What `EBMLightningModule` does where Trainer validates, tests or predicts.
 
     Attributes:
@@ -47,6 +47,8 @@ class EvaluatedByLightning(EnergyBasedModel):
         subject = self.subject(self.latest_draw if waits else None)
         figures = self.evaluation.figures(subject)
         self._log_all({f"val/{_bare(name)}": value for name, value in figures.items()})
+        if not waits:
+            self.normalise_by(self.evaluation.log_z)
         if waits and not self.trainer.sanity_checking:
             self.learners.scheduler.observe(self.trainer.callback_metrics)
 
@@ -56,8 +58,9 @@ class EvaluatedByLightning(EnergyBasedModel):
             self.negative_phase.put_back()
 
     def on_test_epoch_end(self) -> None:
-        """Log what the model is."""
+        """Log what the model is, and normalise it by what was found of log Z."""
         self._log_all(self.evaluation.figures(self.subject()))
+        self.normalise_by(self.evaluation.log_z)
 
     def predict_dataloader(self) -> DataLoader:
         """Numbers of the samples to draw, in batches of the size of a training step's chains."""

@@ -15,8 +15,8 @@ from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import LabelledData, StoredData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
-from lightning_ebm.evaluation.known_density import KnownDensity
 from lightning_ebm.flows import Flow
+from lightning_ebm.metrics.known_density import KnownDensity
 from lightning_ebm.module.density import ModelDensity
 from lightning_ebm.module.evaluation import Evaluation, Subject
 from lightning_ebm.module.moving_average import MovingAverage
@@ -111,8 +111,8 @@ class EnergyBasedModel(L.LightningModule):
         begun = self.average is not None and self.average.n_averaged > 0
         return self.average.module if begun else self.energy
 
-    def density(self, energy: nn.Module | None = None) -> ModelDensity:
-        """The model with the energy that is trained, or another, as a density."""
+    def tilted(self, energy: nn.Module | None = None) -> ModelDensity:
+        """The energy that is trained, or another, with what it tilts."""
         energy = self.energy if energy is None else energy
         return ModelDensity(energy, self.base_flow or self.base, self.temperature, self.reference)
 
@@ -123,7 +123,7 @@ class EnergyBasedModel(L.LightningModule):
             x: points.
             energy: the network to use; by default the one that is trained.
         """
-        return self.density(energy).log_density(x)
+        return self.tilted(energy).log_density(x)
 
     @torch.no_grad()
     def evaluated_log_density(self, x: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class EnergyBasedModel(L.LightningModule):
         the target is a tilt of the very flow that it proposes from or pulls back through.
         """
         flow = self.flow if self.sampler.teaches_flow else self.base_flow or self.flow
-        return self.density(energy).problem(flow, data, (self.flow, self.frozen_flow))
+        return self.tilted(energy).problem(flow, data, (self.flow, self.frozen_flow))
 
     def points(self, batch: Any) -> Tensor:  # noqa: ANN401 - anybody's data
         """The points of a batch: a tensor or array, or a sequence that begins with one.

@@ -21,6 +21,7 @@ from lightning_ebm.module.keys import name_plainly
 from lightning_ebm.module.learners import Learners
 from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
+from lightning_ebm.module.normaliser import Normaliser
 from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.resumption import Resumption
@@ -166,6 +167,7 @@ class EBMLightningModule(TrainedByLightning):
             search_steps,
             default_measures() if measures is None else measures,
         )
+        self.normaliser = Normaliser()
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
         self.register_buffer("prepared", torch.tensor(False))

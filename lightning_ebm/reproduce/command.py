@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from lightning_ebm.cli.sentence_parser import SentenceParser
+from lightning_ebm.cli.traces import require_writable
 from lightning_ebm.reproduce.classes import Classes
 from lightning_ebm.reproduce.dimensionality import Dimensionality
 from lightning_ebm.reproduce.experiment import Experiment, carry_out
@@ -54,6 +55,7 @@ def reproduce(args: list[str]) -> None:
         if experiment.data_dir is None:
             parser.error(f"{chosen.experiment} needs no data: leave out --data-dir")
         experiment.data_dir = chosen.data_dir
+    require_writable(chosen.output, "--output", chosen.output)
     print(f"{experiment.claim}\n{NOTICE}")
     folder = chosen.output / (chosen.experiment + ("_quick" if chosen.quick else ""))
     written = carry_out(experiment, folder, chosen.seeds, chosen.workers, quick=chosen.quick)

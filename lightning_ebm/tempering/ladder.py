@@ -6,7 +6,6 @@ import math
 
 import numpy
 import torch
-from scipy.interpolate import PchipInterpolator
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
@@ -90,6 +89,8 @@ class Ladder(nn.Module):
 
     def place(self) -> None:
         """Put the rungs at equal parts of the barrier, and add some if there are too few."""
+        from scipy.interpolate import PchipInterpolator
+
         steps = self.rejections + SMALLEST
         n_rungs = len(self)
         if self.max_rejection is not None:

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, Ends, per_point
-from lightning_ebm.problem import Distribution, Evaluations, Known, Problem, Tilt
+from lightning_ebm.problem import (
+    Distribution,
+    Evaluations,
+    Known,
+    Problem,
+    Tilt,
+    log_prob_and_score,
+)
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,8 @@ class GeometricPath:
         """Log-densities of both ends and their scores at points `(n, *event)`."""
         self.evaluations.densities += len(x)
         self.evaluations.scores += len(x)
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            log_reference, reference_score = _with_score(self.reference.log_prob, x)
-            log_density, score = _with_score(self.tilt or self.target, x)
+        log_reference, reference_score = log_prob_and_score(self.reference.log_prob, x)
+        log_density, score = log_prob_and_score(self.tilt or self.target, x)
         if self.tilt is None:
             log_density, score = log_density - log_reference, score - reference_score
         return Ends(log_reference, log_density, reference_score, score)
@@ -123,14 +128,3 @@ class Rungs(Problem):
 
 def _for_each(beta: Tensor, x: Tensor) -> Tensor:
     return beta.repeat_interleave(len(x) // len(beta)).to(x)
-
-
-def _with_score(log_density: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-    value = log_density(x)
-    if value.shape != x.shape[:1]:
-        raise ValueError(
-            f"a log-density must have one value per point, shape {tuple(x.shape[:1])}, but has "
-            f"shape {tuple(value.shape)} for points of shape {tuple(x.shape)}"
-        )
-    (score,) = torch.autograd.grad(value.sum(), x)
-    return value.detach(), score

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -79,10 +80,21 @@ def examine(sampler: Sampler, seed: int = 0) -> Report:
 
 def run_check(name: str, sampler: Sampler, seed: int) -> Finding:
     """Carry out one check on a copy of the sampler; what it raises is a failure too."""
-    with isolated():
+    with isolated(), _one_thread():
         torch.manual_seed(seed)
         try:
             passed, sentence = CHECKS[name](copy.deepcopy(sampler))
         except Exception as failure:
             return Finding(name, passed=False, sentence=f"{type(failure).__name__}: {failure}")
     return Finding(name, passed=None if passed is None else bool(passed), sentence=sentence)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute by one thread: on tensors as small as the kit's more of them wait for each other."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)

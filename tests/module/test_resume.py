@@ -1,5 +1,7 @@
 """A resumed run ends as one that never stopped; looking at a run changes nothing."""
 
+from functools import partial
+
 import lightning as L
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch.utils._pytree import keystr, tree_flatten_with_path
 
 from lightning_ebm import EBMLightningModule
 from lightning_ebm.callbacks import ModeWeights, Pictures
+from lightning_ebm.registry import find
 
 SETTINGS = {
     "energy_optimizer": lambda p: torch.optim.Adam(p, lr=1e-2),
@@ -28,22 +31,25 @@ def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]
     assert different == []
 
 
-SAMPLERS = ["ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"]
+NAMES = ["ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"]
+SAMPLERS = {name: find(name) for name in NAMES} | {
+    "flow_mcmc, compiled": partial(find("flow_mcmc"), n_local=2, compile=True)
+}
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_resumed_is_never_stopped_bit_for_bit(
     sampler, small_module, small_data, small_trainer, tmp_path
 ):
-    straight = small_module(sampler, **SETTINGS)
+    straight = small_module(SAMPLERS[sampler](), **SETTINGS)
     small_trainer(max_epochs=4, max_steps=-1).fit(straight, datamodule=small_data())
 
-    stopped = small_module(sampler, **SETTINGS)
+    stopped = small_module(SAMPLERS[sampler](), **SETTINGS)
     trainer = small_trainer(max_epochs=2, max_steps=-1)
     trainer.fit(stopped, datamodule=small_data())
     trainer.save_checkpoint(tmp_path / "half.ckpt")
 
-    resumed = small_module(sampler, **SETTINGS)
+    resumed = small_module(SAMPLERS[sampler](), **SETTINGS)
     trainer = small_trainer(max_epochs=4, max_steps=-1)
     torch.manual_seed(99)
     trainer.fit(resumed, datamodule=small_data(), ckpt_path=tmp_path / "half.ckpt")

@@ -169,6 +169,7 @@ def test_a_model_whose_class_weights_rest_on_no_draws_is_not_drawn():
         (["nonsense"], "choose from"),
         (["samplers", "--seeds", "0"], "0 is not a number of at least 1"),
         (["samplers", "--data-dir", "x"], "samplers needs no data: leave out --data-dir"),
+        (["samplers", "--output", "/proc/x"], "nothing can be written to /proc/x"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message, capsys):

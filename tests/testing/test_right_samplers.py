@@ -8,9 +8,9 @@ from right_samplers import RIGHT_AND_UNLIKE
 from lightning_ebm.kernels import HMC, MALA, Cycle, GeneralisedHMC
 from lightning_ebm.registry import find
 from lightning_ebm.sampler import Draw
-from lightning_ebm.starts import FromFlow, Persistent
+from lightning_ebm.starts import FromData, FromFlow, Persistent
 from lightning_ebm.testing import Report, check_kernel, check_sampler
-from lightning_ebm.testing.kit import examine, run_check
+from lightning_ebm.testing.kit import CHECKS, examine, run_check
 
 RIGHT = {
     "ula": {},
@@ -50,11 +50,30 @@ def test_a_kernel_conforms():
         ("flow_mcmc", Persistent(FromFlow(), size=1000)),
         ("nt_ebm", Persistent(size=1000)),
         ("mala", Persistent(FromFlow())),
+        ("mala", Persistent(FromData(), size=1000)),
     ],
 )
 def test_chains_of_a_larger_bank_or_from_the_flow_raise_no_false_alarm(name, start):
-    finding = run_check("non-finite rejected", find(name)(start=start), seed=0)
-    assert finding.passed, finding.sentence
+    checks = ["non-finite rejected"]
+    if not isinstance(start.first, FromFlow) or name != "mala":
+        checks.append("chains stay distinct")
+    for check in checks:
+        finding = run_check(check, find(name)(start=start), seed=0)
+        assert finding.passed, finding.sentence
+
+
+def test_the_kit_computes_by_one_thread_and_leaves_their_number_as_it_was(monkeypatch):
+    seen = []
+    monkeypatch.setitem(
+        CHECKS, "declaration", lambda _: (seen.append(torch.get_num_threads()), "")
+    )
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_check("declaration", find("mala")(), seed=0)
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(usual)
 
 
 @pytest.mark.parametrize("name", RIGHT_AND_UNLIKE)

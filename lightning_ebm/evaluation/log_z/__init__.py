@@ -9,6 +9,7 @@ from lightning_ebm.evaluation.log_z.importance import (
 )
 from lightning_ebm.evaluation.log_z.ladder import ladder_sandwich
 from lightning_ebm.evaluation.log_z.local_mass import local_log_masses
+from lightning_ebm.evaluation.log_z.log_z import LogZ
 from lightning_ebm.evaluation.log_z.sandwich import (
     FEW_DRAWS,
     UNSEEN,
@@ -24,6 +25,7 @@ __all__ = [
     "UNSEEN",
     "Annealing",
     "Estimate",
+    "LogZ",
     "Sandwich",
     "Verdict",
     "WeightedPoints",

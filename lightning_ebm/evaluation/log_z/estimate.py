@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from arviz_stats.base import array_stats
 from torch import Tensor
 
 SMALLEST_SAMPLE = 25
@@ -103,6 +102,8 @@ def fit_tail(values: Tensor) -> Tail:
     # Values alike but for rounding, or of a few levels, have no tail to fit.
     if excess[size // 4 - 1] <= 1e-9 * ordered[-1]:
         return Tail(sample)
+    from arviz_stats.base import array_stats
+
     one_chain = ordered.cpu().numpy()[None]
     k = float(array_stats.pareto_khat(one_chain, r_eff=1, tail="right"))
     share = float(excess.sum() / values.sum())

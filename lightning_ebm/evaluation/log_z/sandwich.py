@@ -54,6 +54,15 @@ class Sandwich:
         return self.lower.value
 
     @property
+    def standard_error(self) -> float:
+        """The error of that value: of the bridge, else of the middle, else of the lower end."""
+        if self.between is not None and math.isfinite(self.between.value):
+            return self.between.standard_error
+        if self.upper is not None:
+            return math.hypot(self.lower.standard_error, self.upper.standard_error) / 2
+        return self.lower.standard_error
+
+    @property
     def interval(self) -> tuple[float, float]:
         """What the estimates whose errors are known allow, two standard errors each.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.stats import chi2
 from torch import Tensor
 
 LEVELS = (0.0, 0.25, 0.5, 0.75)
@@ -48,6 +47,8 @@ def unaccounted_shares(trails: Tensor, proposal_weights: Tensor, log_z: float) -
 
 def _left(part: Tensor, whole: int, weights: Tensor, log_z: float) -> Tensor:
     """What the draws do not account for, R being where w is at least the first of `part`."""
+    from scipy.stats import chi2
+
     n = len(weights)
     beyond = torch.searchsorted(-weights, -part[0], right=True)
     most = torch.from_numpy(chi2.ppf(0.95, 2 * (beyond.cpu().numpy() + 1))).to(weights) / (2 * n)

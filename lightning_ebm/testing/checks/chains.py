@@ -28,7 +28,7 @@ def chains_stay_distinct(sampler: Sampler) -> tuple[bool, str]:
     Local chains begin each in a well of its own, which they cannot leave: all wells must stay
     taken, or some chains descend from others. Chains that a flow moves must differ.
     """
-    n = 64
+    n = whole_bank(sampler, 64)
     if sampler.uses_flow:
         known = correlated()
         problem = known.problem(known)

@@ -1,4 +1,4 @@
-"""What evaluation needs of a density that is known."""
+"""What metrics and evaluation need of a density that is known."""
 
 from __future__ import annotations
 

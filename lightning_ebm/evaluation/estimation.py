@@ -1,0 +1,152 @@
+"""log Z of a model from all that was gathered: by flow, by ladder or by annealing, questioned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from lightning_ebm.evaluation.evidence import Evidence
+from lightning_ebm.evaluation.log_z import (
+    Sandwich,
+    annealed_sandwich,
+    flow_sandwich,
+    ladder_sandwich,
+)
+from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.evaluation.search import SNAPSHOTS
+from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
+
+DRIFT = 0.1
+"""Nats by which energies of fresh chains may change over the draws that count."""
+N_PATHS, N_BACKWARD, SNAPSHOTS_LADDER, N_ENDS_LADDER = 1024, 2, 2, 96
+"""Annealed paths from the flow that question a ladder, back to it from every point; points of
+each chain that looks around, and fresh chains."""
+N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
+"""Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
+
+
+def estimated(evidence: Evidence) -> Sandwich | None:
+    """Log Z between its two ends, with what speaks against it; None if nothing was weighed.
+
+    With a flow: importance sampling from it and to it, and the bridge; where its draws are worth
+    little, the ladder from it to the model, beside annealing along that ladder. Without: annealing
+    from the reference and back. Chains then look for mass that none of these has met.
+    """
+    if evidence.weighted is None:
+        return None
+    if evidence.flow is None:
+        sandwich = _annealed(evidence)
+    elif evidence.ladder is not None and not evidence.flow_tells:
+        sandwich = _by_ladder(evidence)
+    else:
+        sandwich = _with_flow(evidence)
+    return replace(sandwich, doubts=sandwich.doubts + _drift(evidence))
+
+
+def _with_flow(evidence: Evidence) -> Sandwich:
+    weights, settled = evidence.weighted.log_weights, evidence.settled
+    sandwich = flow_sandwich(
+        weights, evidence.log_weights(settled.flatten(0, 1)), chains=settled.shape[1]
+    )
+    samples = _held_out(evidence.data) | {"the flow": evidence.weighted.x}
+    draws = evidence.draws[-1]
+    return _questioned(
+        sandwich, evidence, samples, draws, evidence.log_weights, SNAPSHOTS, weights
+    )
+
+
+def _by_ladder(evidence: Evidence) -> Sandwich:
+    if evidence.during_fit:
+        # A few rounds of training's own chains: a figure to watch, without what questions it.
+        return ladder_sandwich(evidence.ladder)
+    path, n = evidence.annealing_from_flow, evidence.annealing_chains
+
+    def backward(x: Tensor) -> Tensor:
+        return torch.cat([path.backward(part) for part in x.split(n)])
+
+    def log_weights(x: Tensor) -> Tensor:
+        """Log p̃/q, q the density with which annealed paths end at x: 1/w averages to q/p̃."""
+        z = path.problem.from_data(x)
+        inverse = -torch.stack([backward(z) for _ in range(N_BACKWARD)])
+        return math.log(N_BACKWARD) - inverse.logsumexp(0)
+
+    forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
+    top = path.problem.from_data(evidence.ladder.states[-1, -1])
+    sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, backward(top)))
+    samples = _held_out(_telling(evidence, N_DATA_ANNEALED))
+    draws = evidence.draws[-1][:N_ENDS_LADDER]
+    return _questioned(sandwich, evidence, samples, draws, log_weights, SNAPSHOTS_LADDER, forward)
+
+
+def _annealed(evidence: Evidence) -> Sandwich:
+    ends = evidence.draws[-1][: evidence.annealing_chains]
+    path = evidence.annealing
+    sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
+    samples = _held_out(_telling(evidence, N_DATA_ANNEALED))
+    draws = ends[:N_ENDS_ANNEALED]
+    weights = evidence.weighted.log_weights
+    return _questioned(
+        sandwich, evidence, samples, draws, path.backward, SNAPSHOTS_ANNEALED, weights
+    )
+
+
+def _held_out(x: Tensor) -> dict[str, Tensor]:
+    """Points by their origin, where there are any: log Z can be estimated without data."""
+    return {"held-out data": x} if len(x) > 0 else {}
+
+
+def _telling(evidence: Evidence, n: int) -> Tensor:
+    """Some 3n of the held-out points, since a weight costs a whole path here, `(3n, *event)`.
+
+    Those farthest from what was annealed, those of highest density, and evenly spaced ones.
+    """
+    x, annealed = evidence.data, evidence.weighted.x
+    n = min(n, len(x))
+    if n == 0:
+        return x
+    distances = torch.cdist(x.flatten(1), annealed.flatten(1)).amin(1)
+    density = evaluate(evidence.problem.log_density, x)
+    ordinary = torch.linspace(0, len(x) - 1, n, device=x.device).long()
+    return x[torch.cat([distances.topk(n).indices, density.topk(n).indices, ordinary]).unique()]
+
+
+def _questioned(
+    sandwich: Sandwich,
+    evidence: Evidence,
+    samples: dict[str, Tensor],
+    draws: Tensor,
+    log_weights: Weights,
+    snapshots: int,
+    proposal_weights: Tensor,
+) -> Sandwich:
+    found = look_for_unseen_mass(
+        evidence.problem,
+        samples,
+        draws,
+        log_weights,
+        proposal_weights,
+        sandwich.log_z,
+        evidence.search_steps,
+        sandwich.proposal,
+        snapshots,
+    )
+    doubts = sandwich.doubts + found.doubts
+    return replace(sandwich, doubts=doubts, looked=found.looked, unseen=found.unseen)
+
+
+def _drift(evidence: Evidence) -> list[str]:
+    """Whether chains are still on their way: paired change of their energies, chain by chain."""
+    if not evidence.followed or len(evidence.settled) < 2:
+        return []
+    settled = evidence.settled
+    energy = -evaluate(evidence.problem.log_density, settled.flatten(0, 1)).view(settled.shape[:2])
+    first, second = energy.chunk(2)
+    change = second.mean(0) - first.mean(0)
+    error = float(change.std()) / math.sqrt(len(change))
+    drift = float(change.mean())
+    if abs(drift) > max(4 * error, DRIFT):
+        return [f"fresh chains are still on their way: their energy changes by {drift:+.2f} nats"]
+    return []
