@@ -25,13 +25,15 @@ def progress_bar(trainer: Namespace) -> list[Callback]:
 def say_where_all_lies(trainer: L.Trainer) -> None:
     """Print, after a fit, the folder of the run and the commands to go on with."""
     path = getattr(trainer.checkpoint_callback, "last_model_path", "")
+    # Lightning asks all processes for the folder's name.
+    folder = trainer.log_dir
     if not trainer.is_global_zero or not path or not Path(path).is_file():
         return
     path = _short(Path(path))
     lines = [f"The model is {path}"]
-    if trainer.log_dir is not None:
-        lines[0] = f"The run lies in {_short(Path(trainer.log_dir))}, its model is {path}"
-        lines.append(f"watch it:     tensorboard --logdir {_short(Path(trainer.log_dir).parent)}")
+    if folder is not None:
+        lines[0] = f"The run lies in {_short(Path(folder))}, its model is {path}"
+        lines.append(f"watch it:     tensorboard --logdir {_short(Path(folder).parent)}")
     lines.append(f"test it:      lightning test --ckpt_path={path}")
     lines.append(f"sample it:    lightning predict --ckpt_path={path}")
     print("\n".join(lines))

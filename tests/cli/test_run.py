@@ -200,9 +200,10 @@ def test_a_local_file_goes_before_the_packaged_one(lightning, tmp_path):
 def test_the_command_line_wins_over_the_checkpoint(inside, tmp_path):
     inside("fit", "--config", "two_modes.yaml", *SMALL, "--data.train_size=1024")
     checkpoint = tmp_path / RUN / "checkpoints" / "last.ckpt"
-    printed = inside("test", f"--ckpt_path={checkpoint}", "--model.sampler=ula")
-    assert "sampler/step_size" in printed
-    assert "sampler/acceptance_global" not in printed
+    inside("test", f"--ckpt_path={checkpoint}", "--model.sampler=ula")
+    metrics = json.loads((tmp_path / RUN / "metrics.json").read_text())
+    assert "sampler/step_size" in metrics
+    assert "sampler/acceptance_global" not in metrics
 
 
 def test_two_processes_by_command(lightning, tmp_path):
