@@ -1,9 +1,12 @@
 """Settings that do not fit together are refused in a sentence with key, value and remedy."""
 
+import lightning as L
 import pytest
+from lightning.pytorch.tuner import Tuner
 from torch import nn
 
 from lightning_ebm import MLP, SettingError
+from lightning_ebm.callbacks import ModeWeights, Pictures
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,19 @@ def test_an_energy_that_is_not_a_function_of_one_point_is_refused(
 ):
     with pytest.raises(SettingError, match=sentence):
         small_trainer().fit(small_module(energy=energy), datamodule=small_data())
+
+
+def test_a_search_for_one_learning_rate_is_refused(small_module, small_data, small_trainer):
+    tuner = Tuner(small_trainer())
+    with pytest.raises(SettingError, match=r"lr_find.*val/nll of short runs"):
+        tuner.lr_find(small_module("mala"), datamodule=small_data())
+
+
+def test_a_trainer_that_logs_nothing_trains_and_draws(small_module, small_data, tmp_path):
+    # A logger, a bar or checkpoints are not to be named, even to be left out.
+    trainer = L.Trainer(barebones=True, max_steps=3, accelerator="cpu", default_root_dir=tmp_path)
+    trainer.callbacks += [ModeWeights(), Pictures(every_n_steps=2)]
+    trainer.fit(small_module("flow_mcmc"), datamodule=small_data())
+    assert trainer.global_step == 3
+    assert trainer.logged_metrics == {}
+    assert (tmp_path / "pictures/step_000002.png").is_file()
