@@ -45,7 +45,7 @@ SENTENCES = {
     "not follow the energy.",
     "*barrier": "How far flow and model are apart, as the sum of what pairs of rungs reject.",
     "*rejection*": "Share of swaps that are rejected, of the pair that rejects most.",
-    "*_swap_acceptance": "Acceptance of swaps between neighbouring rungs.",
+    "*swap_acceptance*": "Acceptance of swaps between neighbouring rungs.",
     "*renewals*": "States that came from the flow all the way to the model.",
     "*/rounds": "Rounds of local moves and swaps.",
     "*/rungs": "Rungs of the ladder from flow to model.",

@@ -105,6 +105,18 @@ def test_a_run_that_is_tested_explains_itself(run, tmp_path):
     assert "age of chains" not in shown["mixing"]
 
 
+def test_a_ladder_explains_itself(run, tmp_path):
+    run("fit", "--config=small.yaml", "--model.sampler=flow_tempering", "--model.base=flow")
+    events = read(tmp_path / RUNS / "version_1")
+    assert {"mixing/sampler/age", "density/likelihood/over_flow"} <= {*events.Tags()["scalars"]}
+    for tag in events.Tags()["scalars"]:
+        assert " Unit: " in events.summary_metadata[tag].summary_description, tag
+    shown = charts(events)
+    assert shown["mixing"]["age of chains"][0] == "mixing/sampler/age"
+    assert shown["density"]["live log Z"] == ["density/sampler/log_z"]
+    assert "pictures/sampler" in events.Tags()["images"]
+
+
 def test_hparams_compare_what_was_chosen_by_what_was_found(run, tmp_path):
     events = read(tmp_path / RUNS / "version_0")
     metadata = events.summary_metadata
