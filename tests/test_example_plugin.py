@@ -33,8 +33,11 @@ def test_the_example_is_a_distribution_that_works(tmp_path):
     install = ["-m", "pip", "install", "--no-deps", "--no-build-isolation", "-q"]
     run(*install, "--target", site, sources)
     assert "passed" in run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    listed = run(COMMAND, "samplers")
-    assert "replica_exchange:ReplicaExchangeSampler   (replica-exchange-sampler 1.0)" in listed
+    listed = run(COMMAND, "samplers").splitlines()
+    assert any(
+        line.split()[:3] == ["replica_exchange", "replica-exchange-sampler", "1.0"]
+        for line in listed
+    )
     run(
         COMMAND,
         "fit",

@@ -10,10 +10,6 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.scalar.metadata import create_summary_metadata
-from torch.utils.tensorboard.summary import hparams
 
 from lightning_ebm.callbacks.descriptions import description
 from lightning_ebm.callbacks.layout import LOOKED_AT, as_tag, as_tested, layout
@@ -65,16 +61,22 @@ class EBMTensorBoardLogger(TensorBoardLogger):
             self._known = set(_tags_in(Path(self.log_dir)))
         new = [tag for tag in shown if tag not in self._known]
         described = {tag: text for tag in new if (text := description(tag)) is not None}
-        for tag, text in described.items():
-            # Without a value: TensorBoard's fast loader takes no description of one of the old.
-            metadata = create_summary_metadata(display_name=tag, description=text)
-            summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
-            self.experiment._get_file_writer().add_summary(summary, step)
+        self._describe(described, step)
         super().log_metrics(shown, step)
         if new:
             self._known.update(new)
             if charts := layout(self._known):
                 self.experiment.add_custom_scalars(charts)
+
+    def _describe(self, described: Mapping[str, str], step: int | None) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.scalar.metadata import create_summary_metadata
+
+        for tag, text in described.items():
+            # Without a value: TensorBoard's fast loader takes no description of one of the old.
+            metadata = create_summary_metadata(display_name=tag, description=text)
+            summary = Summary(value=[Summary.Value(tag=tag, metadata=metadata)])
+            self.experiment._get_file_writer().add_summary(summary, step)
 
     @rank_zero_only
     def log_hyperparams(
@@ -86,6 +88,8 @@ class EBMTensorBoardLogger(TensorBoardLogger):
         """Write what was chosen, and by which figures it is compared as they come."""
         super().log_hyperparams(params, metrics or {}, step)
         if metrics is None:
+            from torch.utils.tensorboard.summary import hparams
+
             plain = {
                 name: value if isinstance(value, (bool, int, float, str)) else str(value)
                 for name, value in self.hparams.items()
@@ -111,6 +115,8 @@ def _compared(shown: Mapping[str, float]) -> dict[str, float]:
 
 def _tags_in(folder: Path) -> Iterator[str]:
     """The tags that a run's files hold, up to where a killed run left one unfinished."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
     for path in folder.glob("events.out.tfevents.*"):
         with path.open("rb") as file:
             # A record is its length, a checksum of that, itself, and a checksum.

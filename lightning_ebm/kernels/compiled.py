@@ -13,7 +13,6 @@ from dataclasses import replace
 from types import FunctionType
 
 import torch
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from lightning_ebm.chain import Chain
@@ -127,6 +126,7 @@ class Block:
         return compiled
 
     def _say(self, kernel: Kernel, n_steps: int, seconds: float) -> None:
+        from lightning.pytorch.utilities import rank_zero_info
         from torch._inductor.runtime.cache_dir_utils import cache_dir
 
         rank_zero_info(
@@ -136,6 +136,8 @@ class Block:
         )
 
     def _refuse(self, kernel: Kernel, failure: Exception) -> None:
+        from lightning.pytorch.utilities import rank_zero_warn
+
         # What the backend raised comes wrapped in a sentence that does not say it.
         cause = getattr(failure, "inner_exception", failure)
         reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
