@@ -17,13 +17,14 @@ from lightning_ebm.evaluation.log_z import (
 )
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.evaluation.search import SNAPSHOTS
-from lightning_ebm.evaluation.unseen_mass import Weights, look_for_unseen_mass
+from lightning_ebm.evaluation.unforgotten_mass import look_for_unforgotten_mass
+from lightning_ebm.evaluation.unseen_mass import Search, Weights, look_for_unseen_mass
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
-N_PATHS, N_BACKWARD, SNAPSHOTS_LADDER, N_ENDS_LADDER = 1024, 2, 2, 96
-"""Annealed paths from the flow that question a ladder, back to it from every point; points of
-each chain that looks around, and fresh chains."""
+N_PATHS, N_DATA_LADDER, N_ENDS_LADDER = 1024, 64, 64
+"""Annealed paths from the flow beside a ladder; columns of it that begin at each kind of data, and
+at fresh chains."""
 N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
 """Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
 
@@ -63,22 +64,19 @@ def _by_ladder(evidence: Evidence) -> Sandwich:
         # A few rounds of training's own chains: a figure to watch, without what questions it.
         return ladder_sandwich(evidence.ladder)
     path, n = evidence.annealing_from_flow, evidence.annealing_chains
-
-    def backward(x: Tensor) -> Tensor:
-        return torch.cat([path.backward(part) for part in x.split(n)])
-
-    def log_weights(x: Tensor) -> Tensor:
-        """Log p̃/q, q the density with which annealed paths end at x: 1/w averages to q/p̃."""
-        z = path.problem.from_data(x)
-        inverse = -torch.stack([backward(z) for _ in range(N_BACKWARD)])
-        return math.log(N_BACKWARD) - inverse.logsumexp(0)
-
     forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
     top = path.problem.from_data(evidence.ladder.states[-1, -1])
-    sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, backward(top)))
-    samples = _held_out(_telling(evidence, N_DATA_ANNEALED))
-    draws = evidence.draws[-1][:N_ENDS_LADDER]
-    return _questioned(sandwich, evidence, samples, draws, log_weights, SNAPSHOTS_LADDER, forward)
+    sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, path.backward(top)))
+    samples = _held_out(_telling(evidence, N_DATA_LADDER))
+    found = look_for_unforgotten_mass(
+        evidence.problem,
+        evidence.space,
+        evidence.ladder,
+        samples | {"fresh chains": evidence.draws[-1][:N_ENDS_LADDER]},
+        sandwich.log_z,
+        evidence.search_steps,
+    )
+    return _told(sandwich, found)
 
 
 def _annealed(evidence: Evidence) -> Sandwich:
@@ -133,6 +131,10 @@ def _questioned(
         sandwich.proposal,
         snapshots,
     )
+    return _told(sandwich, found)
+
+
+def _told(sandwich: Sandwich, found: Search) -> Sandwich:
     doubts = sandwich.doubts + found.doubts
     return replace(sandwich, doubts=doubts, looked=found.looked, unseen=found.unseen)
 

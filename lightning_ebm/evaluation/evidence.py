@@ -168,7 +168,7 @@ class Evidence:
             return self.climbed
         if self.during_fit or self.ladder_rounds == 0 or self.flow_tells:
             return None
-        return climb(self._space, N_COLUMNS, self.ladder_rounds)
+        return climb(self.space, N_COLUMNS, self.ladder_rounds)
 
     @cached_property
     def annealing_from_flow(self) -> Annealing:
@@ -184,7 +184,7 @@ class Evidence:
         return path
 
     def _annealing_from_flow(self, n_steps: int) -> Annealing:
-        space = self._space
+        space = self.space
         ladder = self.ladder.betas.numpy()
         even = numpy.linspace(0, len(ladder) - 1, max(1, n_steps) + 1)
         betas = torch.from_numpy(numpy.interp(even, range(len(ladder)), ladder))
@@ -192,7 +192,7 @@ class Evidence:
         return Annealing(space, space.proposal, kernel=kernel, betas=betas).tune()
 
     @property
-    def _space(self) -> Problem:
+    def space(self) -> Problem:
         """The problem that is tempered: in latent space, or in that of a flow that is no map."""
         problem = replace(self.problem, flow=self.flow, proposal=self.flow)
         return problem.pullback() if hasattr(self.flow, "latent_shape") else problem

@@ -39,10 +39,7 @@ def climb(space: Problem, n: int, n_rounds: int) -> LadderRecord:
 
     Source: Syed et al. 2022, algorithm 4, with one stretch that adapts.
     """
-    exchange = ReplicaExchange(
-        Ladder(6, MAX_REJECTION, rate=0.2, every=5),
-        GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03),
-    )
+    exchange = replica_exchange(Ladder(6, MAX_REJECTION, rate=0.2, every=5))
     exchange.train()
     for _ in range(max(1, n_rounds // 4)):
         _follow(exchange, space, n, 1)
@@ -53,6 +50,11 @@ def climb(space: Problem, n: int, n_rounds: int) -> LadderRecord:
         rounds = list(exchange.rounds(space, n, CHUNK))
         records.append(record(betas, rounds, space.to_data(rounds[-1].chain.x)))
     return merged(records)
+
+
+def replica_exchange(ladder: Ladder) -> ReplicaExchange:
+    """Replica exchange as evaluations run it, on a ladder of its own."""
+    return ReplicaExchange(ladder, GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03))
 
 
 def _follow(exchange: ReplicaExchange, space: Problem, n: int, n_rounds: int) -> None:
