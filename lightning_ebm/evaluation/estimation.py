@@ -14,6 +14,7 @@ from lightning_ebm.evaluation.log_z import (
     annealed_sandwich,
     flow_sandwich,
     ladder_sandwich,
+    unaccounted_shares,
 )
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.evaluation.search import SNAPSHOTS
@@ -22,9 +23,9 @@ from lightning_ebm.evaluation.unseen_mass import Search, Weights, look_for_unsee
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
-N_PATHS, N_DATA_LADDER, N_ENDS_LADDER = 1024, 64, 64
-"""Annealed paths from the flow beside a ladder; columns of it that begin at each kind of data, and
-at fresh chains."""
+N_PATHS, N_BACKWARD, N_DATA_LADDER, N_ENDS_LADDER = 1024, 2, 32, 48
+"""Annealed paths from the flow beside a ladder, back to it from every point; columns of the ladder
+that begin at each kind of data, and at fresh chains."""
 N_DATA_ANNEALED, N_ENDS_ANNEALED, SNAPSHOTS_ANNEALED = 48, 32, 4
 """Where a weight is a whole annealed path: of each kind of data, of chains, of states."""
 
@@ -67,12 +68,22 @@ def _by_ladder(evidence: Evidence) -> Sandwich:
     forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
     top = path.problem.from_data(evidence.ladder.states[-1, -1])
     sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, path.backward(top)))
+
+    def shares(points: Tensor) -> Tensor:
+        """By log p̃/q, q the density with which annealed paths end: 1/w averages to q/p̃."""
+        z = path.problem.from_data(points.flatten(0, 1))
+        parts = z.repeat(N_BACKWARD, *(1 for _ in z.shape[1:])).split(n)
+        inverse = -torch.cat([path.backward(part) for part in parts]).view(N_BACKWARD, -1)
+        weights = math.log(N_BACKWARD) - inverse.logsumexp(0)
+        return unaccounted_shares(weights.view(points.shape[:2]), forward, sandwich.log_z)
+
     samples = _held_out(_telling(evidence, N_DATA_LADDER))
     found = look_for_unforgotten_mass(
         evidence.problem,
         evidence.space,
         evidence.ladder,
         samples | {"fresh chains": evidence.draws[-1][:N_ENDS_LADDER]},
+        shares,
         sandwich.log_z,
         evidence.search_steps,
     )

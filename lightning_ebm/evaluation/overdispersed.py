@@ -14,12 +14,9 @@ from lightning_ebm.tempering import Ladder, LadderRecord, ReplicaExchange
 
 N_TUNING = 100
 """Rounds over which the step sizes of the local moves are found."""
-PATIENCE, LEAST_PART = 12.0, 0.2
-"""Mean ages of the states at β = 1 that a column is given to forget, and the part of the ladder's
-own run that it is given at least: of a thousand columns that mix hardly one is late by chance."""
-
-MANY = 32
-"""Columns that are not late by chance after half of that time: there is no need to wait."""
+PATIENCE = 2.0
+"""Lengths of the ladder's run that a column is given: what came before it, to forget the start,
+is as long again."""
 
 
 class Forgetting(NamedTuple):
@@ -49,31 +46,30 @@ def forget(space: Problem, ladder: LadderRecord, x: Tensor) -> Forgetting:
 
     Args:
         space: the problem in whose space the ladder moves.
-        ladder: its run, of columns born from the flow: gives β, and how old states become.
+        ladder: its run, of columns born from the flow: gives β, and the time.
         x: points where columns begin, on all rungs but the lowest, `(n, *event)`, in data space.
 
     Source: overdispersed starts, Gelman and Rubin 1992; regeneration by a reference that can be
     drawn, Surjanovic et al. 2022.
     """
-    rounds = len(ladder.ages)
-    patience = math.ceil(max(PATIENCE * float(ladder.ages.double().mean()), LEAST_PART * rounds))
+    patience = math.ceil(PATIENCE * len(ladder.ages))
     exchange = _tuned(space, ladder, len(x))
     begun = exchange.replicas.rounds
     _begin(exchange, space.from_data(x), len(ladder.betas) - 1)
     left = torch.arange(len(x), device=x.device)
     forgotten, last = torch.zeros(len(x), dtype=torch.bool, device=x.device), x.clone()
-    for t in range(CHUNK, patience + CHUNK, CHUNK):
+    n_rounds = 0
+    while len(left) > 0 and n_rounds < patience:
+        n_rounds += CHUNK
         *_, latest = exchange.rounds(space, len(left), CHUNK)
         last[left] = space.to_data(latest.top.x)
         state = exchange.replicas.get_extra_state()
         keeps = (state["bank"]["born"] <= begun).any(1)
         forgotten[left] = ~keeps
         left = left[keeps]
-        if len(left) == 0 or (len(left) > MANY and 2 * t >= patience):
-            break
         bank = {name: part[keeps] for name, part in state["bank"].items()}
         exchange.replicas.set_extra_state(state | {"bank": bank})
-    return Forgetting(forgotten, last, t)
+    return Forgetting(forgotten, last, n_rounds)
 
 
 def _tuned(space: Problem, ladder: LadderRecord, n: int) -> ReplicaExchange:

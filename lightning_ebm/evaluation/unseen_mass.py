@@ -92,17 +92,43 @@ def look_for_unseen_mass(
     # Suspects run on, a batch at a time, until some of them are confirmed or all are cleared.
     suspects = (found > SUSPECT).nonzero()[:, 0]
     for rows in suspects.split(BATCH) if len(suspects) else ():
-        begun = {"": trails.points[-1, rows]}
-        longer = look_around(problem, begun, LONGER * n_steps, N_STATES)
-        bound = shares(_some(longer.points, snapshots))
-        local = (local_log_masses(longer.points, longer.log_prob) - log_z).exp()
-        found[rows] = torch.minimum(bound, local).masked_fill(noise[rows] & ~longer.settled, 0.0)
+        where = trails.points[-1, rows]
+        found[rows] = shares_where_they_stay(
+            problem, where, noise[rows], shares, log_z, n_steps, snapshots
+        )
         if (found[rows] > UNSEEN).any():
             break
     parts = dict(zip(starts, found.split([len(x) for x in starts.values()]), strict=True))
     names = ", ".join(f"{len(x)} from {name}" for name, x in starts.items())
     looked = f"{len(found)} chains of {n_steps} steps and more ({names})"
     return _found(parts, heavy, looked, proposal, len(proposal_weights))
+
+
+def shares_where_they_stay(
+    problem: Problem,
+    x: Tensor,
+    noise: Tensor,
+    shares: Callable[[Tensor], Tensor],
+    log_z: float,
+    n_steps: int,
+    snapshots: int,
+) -> Tensor:
+    """At most how much of Z lies where chains from points stay, by what bounds it best, `(n,)`.
+
+    Args:
+        problem: the model.
+        x: points `(n, *event)`, for which five times `n_steps` are taken.
+        noise: which of them began as noise, `(n,)` bool: if they still climb, they have not come
+            to where the model is, and count for nothing.
+        shares: what may be unaccounted for where states `(draws, n, *event)` are, `(n,)`.
+        log_z: the estimate that is questioned.
+        n_steps: steps of each chain before.
+        snapshots: states of each chain that `shares` is given.
+    """
+    longer = look_around(problem, {"": x}, LONGER * n_steps, N_STATES)
+    local = (local_log_masses(longer.points, longer.log_prob) - log_z).exp()
+    least = torch.minimum(shares(_some(longer.points, snapshots)), local)
+    return least.masked_fill(noise & ~longer.settled, 0.0)
 
 
 def _found(parts: dict[str, Tensor], heavy: float, looked: str, proposal: str, n: int) -> Search:
