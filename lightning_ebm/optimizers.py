@@ -6,7 +6,7 @@ one per network, of any classes, and steps them together; `JointScheduler` does 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, overload
 
 from torch import Tensor
@@ -42,7 +42,7 @@ class JointOptimizer(Optimizer):
     def __init__(
         self,
         optimizers: dict[str, Optimizer],
-        parameters: dict[str, list[Tensor]] | None = None,
+        parameters: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> None:
         self.optimizers = optimizers
         self.configured = {
