@@ -13,7 +13,6 @@ from torch import Tensor
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Known, Problem
 
-Part = TypeVar("Part")
 State = TypeVar("State", bound=tuple[Any, ...])
 """A `Chain` or its `Ends`."""
 

@@ -92,7 +92,12 @@ class EnergyBasedModel(L.LightningModule):
                     "the flow if there is one"
                 )
         return super().load_from_checkpoint(
-            checkpoint_path, map_location, hparams_file, strict, weights_only, **kwargs
+            checkpoint_path,
+            map_location=map_location,
+            hparams_file=hparams_file,
+            strict=strict,
+            weights_only=weights_only,
+            **kwargs,
         )
 
     @property
