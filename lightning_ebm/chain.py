@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Known, Problem
+
+State = TypeVar("State", bound=tuple[Any, ...])
+"""A `Chain` or its `Ends`."""
 
 
 class Chain(NamedTuple):
@@ -45,7 +49,7 @@ class Chain(NamedTuple):
         numbers = [part for part in known if part.dim() == 1]
         if wide:
             numbers.append(reduce(add, wide).flatten(1).sum(1))
-        total = reduce(add, numbers)
+        total: Tensor = reduce(add, numbers)
         return total - total == 0
 
 
@@ -120,17 +124,13 @@ def joined(chain: Chain, others: Chain) -> Chain:
     return _both(lambda first, second: torch.cat([first, second]), chain, others)
 
 
-def taken(chain: Chain, rows: Tensor | slice) -> Chain:
+def taken(state: State, rows: Tensor | slice) -> State:
     """The states at some rows, with all that is known of them."""
-    return _both(lambda part, _: part[rows], chain, chain)
+    return _both(lambda part, _: part[rows], state, state)
 
 
-def _both(
-    combine: Callable[[Tensor, Tensor], Tensor],
-    first: tuple[object, ...],
-    second: tuple[object, ...],
-) -> Chain:
-    parts = []
+def _both(combine: Callable[[Tensor, Tensor], Tensor], first: State, second: State) -> State:
+    parts: list[Any] = []
     for a, b in zip(first, second, strict=True):
         if a is None or b is None:
             parts.append(None)
@@ -143,7 +143,8 @@ def _both(
 
 def at_zero_density(chain: Chain) -> Tensor:
     """Which chains stand where the log-density, which must be known, is -∞ or NaN, `(n,)`."""
-    return chain.log_prob.isnan() | (chain.log_prob == -torch.inf)
+    log_prob = needed(chain.log_prob)
+    return log_prob.isnan() | (log_prob == -torch.inf)
 
 
 def per_point(values: Tensor, like: Tensor) -> Tensor:

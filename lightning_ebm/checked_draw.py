@@ -28,7 +28,7 @@ def checked_draw(sampler: Sampler, problem: Problem, n: int, *, first: bool = Fa
         SettingError: if what it returns is no draw of n points, or what it keeps cannot be loaded.
     """
     try:
-        draw = sampler(problem, n)
+        draw: Draw = sampler(problem, n)
     except (SettingError, FloatingPointError):
         raise
     except (Exception, SystemExit) as failure:

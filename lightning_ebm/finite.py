@@ -49,4 +49,5 @@ def require_state_finite(what: str, tensors: list[Tensor]) -> None:
 def _total_norm(tensors: list[Tensor]) -> Tensor:
     if len({(tensor.device, tensor.dtype) for tensor in tensors}) != 1:
         return nn.utils.get_total_norm(tensors)
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
+    return norm

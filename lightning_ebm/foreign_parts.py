@@ -29,7 +29,7 @@ class PartsParser(LightningArgumentParser):
         **kwargs: Any,  # noqa: ANN401
     ) -> list[str]:
         """Add a class's arguments; those that it hands on have no default."""
-        added = super().add_class_arguments(theclass, *args, **kwargs)
+        added: list[str] = super().add_class_arguments(theclass, *args, **kwargs)
         own = _own_of_open(theclass)
         if own is not None:
             self.set_defaults({key: None for key in added if key.rsplit(".", 1)[-1] not in own})
@@ -49,7 +49,8 @@ def instantiate_module(class_type: type[LightningModule], config: dict[str, Any]
 
 
 # Releases of Lightning that keep a list call no other function that a checkpoint names.
-getattr(saving, "_ALLOWED_INSTANTIATORS", set()).add(INSTANTIATOR)
+allowed: set[str] = getattr(saving, "_ALLOWED_INSTANTIATORS", set())
+allowed.add(INSTANTIATOR)
 
 
 def _made(module: type[nn.Module], *args: Any, **kwargs: Any) -> nn.Module:  # noqa: ANN401

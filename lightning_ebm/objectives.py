@@ -94,4 +94,5 @@ def gradient_penalty(energies: Tensor, data: Tensor, samples: Tensor) -> Tensor:
         samples: x⁻ `(m, *event)`, likewise.
     """
     gradients = torch.autograd.grad(energies.sum(), (data, samples), create_graph=True)
-    return sum(gradient.flatten(1).square().sum(1).mean() for gradient in gradients)
+    of_data, of_samples = (gradient.flatten(1).square().sum(1).mean() for gradient in gradients)
+    return of_data + of_samples

@@ -6,8 +6,8 @@ one per network, of any classes, and steps them together; `JointScheduler` does 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
 
 from torch import Tensor
 from torch.optim import Adam, AdamW, NAdam, Optimizer, RAdam, RMSprop
@@ -42,7 +42,7 @@ class JointOptimizer(Optimizer):
     def __init__(
         self,
         optimizers: dict[str, Optimizer],
-        parameters: dict[str, list[Tensor]] | None = None,
+        parameters: Mapping[str, Sequence[Tensor]] | None = None,
     ) -> None:
         self.optimizers = optimizers
         self.configured = {
@@ -53,7 +53,13 @@ class JointOptimizer(Optimizer):
         super().__init__([p for o in optimizers.values() for p in _parameters(o)], {})
         self._join()
 
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Evaluate the closure once, then step every optimizer.
 
         Raises:

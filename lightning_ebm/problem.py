@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from lightning_ebm.errors import SettingError
+
+if TYPE_CHECKING:
+    from lightning_ebm.chain import Ends
 
 
 class Distribution(Protocol):
@@ -27,8 +32,13 @@ class Distribution(Protocol):
 class Flow(Distribution, Protocol):
     """A distribution that is the image of a base distribution under an invertible map."""
 
-    base: Distribution
-    latent_shape: tuple[int, ...]
+    @property
+    def base(self) -> Distribution:
+        """What is mapped."""
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent point."""
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latent points to data space: `(x, log|det ∂x/∂z|)`."""
@@ -54,7 +64,7 @@ class Tilt:
         return self.tilt(x) + self.base.log_prob(x)
 
 
-Known = tuple[Tensor, Tensor | None, tuple[Tensor | None, ...] | None]
+Known = tuple[Tensor, Tensor | None, "Ends | None"]
 """What a chain is told of points: log-density, score, and the ends of a path, where it is on one.
 """
 
@@ -97,6 +107,30 @@ class Problem:
     from_data: Callable[[Tensor], Tensor] = lambda x: x
     evaluations: Evaluations = field(default_factory=Evaluations)
 
+    @property
+    def needed_flow(self) -> Flow:
+        """The flow, for what cannot do without one.
+
+        Raises:
+            SettingError: if the problem has none.
+        """
+        if self.flow is None:
+            raise SettingError("flow is None, and a flow is needed: give the problem one")
+        return self.flow
+
+    @property
+    def needed_proposal(self) -> Distribution:
+        """The proposal, for what cannot do without one.
+
+        Raises:
+            SettingError: if the problem has none.
+        """
+        if self.proposal is None:
+            raise SettingError(
+                "proposal is None, and a proposal is needed: give the problem one, e.g. a flow"
+            )
+        return self.proposal
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Unnormalised log-density `(n,)` of the points, without gradients."""
         self.evaluations.densities += len(x)
@@ -115,7 +149,7 @@ class Problem:
     def log_proposal(self, x: Tensor) -> Tensor:
         """Log-density `(n,)` of the proposal, without gradients."""
         with torch.no_grad():
-            return self.proposal.log_prob(x)
+            return self.needed_proposal.log_prob(x)
 
     def density_at(self, x: Tensor) -> Known:
         """What a chain is to know at these points if it needs the log-density."""
@@ -139,14 +173,15 @@ class Problem:
         flow, density = self.flow, self.log_density
         if flow is None:
             raise ValueError("pullback needs a flow, and this problem has none: give it one")
+
+        def in_latent_space(z: Tensor) -> Tensor:
+            x, log_det = flow.forward(z)
+            return density(x) + log_det
+
+        pulled_back: Callable[[Tensor], Tensor] = in_latent_space
         if isinstance(density, Tilt) and density.base is flow:
-            pulled_back = Tilt(lambda z: density.tilt(flow.forward(z)[0]), flow.base)
-        else:
-
-            def pulled_back(z: Tensor) -> Tensor:
-                x, log_det = flow.forward(z)
-                return density(x) + log_det
-
+            tilt = density.tilt
+            pulled_back = Tilt(lambda z: tilt(flow.forward(z)[0]), flow.base)
         return replace(
             self,
             log_density=pulled_back,

@@ -37,7 +37,8 @@ def of_first(mine: Tree) -> Tree:
 
 def on_cpu(tree: Tree) -> Tree:
     """The same nesting of containers with its tensors on the CPU."""
-    return tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, tree)
+    moved: Tree = tree_map(lambda leaf: leaf.cpu() if isinstance(leaf, Tensor) else leaf, tree)
+    return moved
 
 
 def _joined() -> bool:

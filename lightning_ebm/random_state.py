@@ -51,7 +51,8 @@ class Moment(NamedTuple):
     @classmethod
     def of_cpu(cls) -> Moment:
         """Where those of the CPU stand now."""
-        return cls(torch.get_rng_state(), random.getstate(), numpy.random.get_state(), None)
+        of_numpy = tuple(numpy.random.get_state(legacy=True))
+        return cls(torch.get_rng_state(), random.getstate(), of_numpy, None)
 
     def put_back(self) -> None:
         """Let them stand there again."""
@@ -79,7 +80,7 @@ def random_state() -> dict[str, object]:
     return Moment.now().plain()
 
 
-def set_random_state(state: dict[str, object]) -> None:
+def set_random_state(state: dict[str, Any]) -> None:
     """Put all generators back to what `random_state` returned."""
     torch.set_rng_state(state["torch"].cpu())
     version, words, gauss = state["python"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from typing import SupportsIndex, TypeGuard, overload
 
 from lightning_ebm.errors import SettingError
 
@@ -14,6 +15,18 @@ WIDEST = 2**16
 """The most units of a layer, bins of a spline or modes of a base."""
 DEEPEST = 1000
 """The most layers, blocks or levels of a network."""
+
+
+@overload
+def require_count(
+    key: str, value: int | None, least: int = 1, most: int = MOST, *, null: None = None
+) -> int: ...
+
+
+@overload
+def require_count(
+    key: str, value: int | None, least: int = 1, most: int = MOST, *, null: str
+) -> int | None: ...
 
 
 def require_count(
@@ -41,6 +54,14 @@ def require_count(
     if value > most:
         raise SettingError(f"{key} is {value}: more than can be; give at most {most}{_or(null)}")
     return int(value)
+
+
+@overload
+def require_positive(key: str, value: float | None, *, null: None = None) -> float: ...
+
+
+@overload
+def require_positive(key: str, value: float | None, *, null: str) -> float | None: ...
 
 
 def require_positive(key: str, value: float | None, *, null: str | None = None) -> float | None:
@@ -115,7 +136,9 @@ def require_widths(key: str, widths: Sequence[int]) -> list[int]:
     return list(widths)
 
 
-def _is_whole(value: object) -> bool:
+def _is_whole(value: object) -> TypeGuard[int]:
+    if not isinstance(value, SupportsIndex):
+        return False
     try:
         operator.index(value)
     except TypeError:
@@ -123,7 +146,7 @@ def _is_whole(value: object) -> bool:
     return not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

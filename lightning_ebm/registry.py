@@ -45,7 +45,7 @@ def registered(name: str | None = None) -> list[Entry]:
         name: the only one that is looked for and loaded; by default all are.
     """
     found = points(name)
-    owners = {point.name: [] for point in found}
+    owners: dict[str, list[str]] = {point.name: [] for point in found}
     for point in found:
         owners[point.name].append(origin(point))
     taken = Counter(point.name for point in found)
@@ -72,9 +72,10 @@ def find(name: str) -> type[Sampler]:
     entries = registered(name)
     if not entries:
         raise SettingError(unknown_name(name))
-    if entries[0].error is not None:
-        raise SettingError(f"sampler '{name}' cannot be used: {entries[0].error}")
-    return entries[0].sampler
+    sampler, error = entries[0].sampler, entries[0].error
+    if error is not None or sampler is None:
+        raise SettingError(f"sampler '{name}' cannot be used: {error}")
+    return sampler
 
 
 def named(name: str) -> type[Sampler] | None:

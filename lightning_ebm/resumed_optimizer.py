@@ -125,4 +125,5 @@ def _flat(places: list[list[int]]) -> list[int]:
 
 
 def _short(configured: dict[str, Any]) -> str:
-    return configured["class"].rpartition(".")[2]
+    name: str = configured["class"]
+    return name.rpartition(".")[2]

@@ -172,7 +172,7 @@ def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) 
         data = FromData().begin(problem, len(x))
         exchanged = torch.rand(len(x), device=x.device) < data_share
         x = torch.where(per_point(exchanged, x), data, x)
-    return -problem.flow.log_prob(x).mean()
+    return -problem.needed_flow.log_prob(x).mean()
 
 
 def require_share(data_share: float) -> float:

@@ -58,6 +58,11 @@ class JointScheduler:
         """Those that count validations."""
         return {n: s for n, s in self.schedulers.items() if isinstance(s, ReduceLROnPlateau)}
 
+    @property
+    def counting(self) -> dict[str, LRScheduler]:
+        """Those that count steps or epochs."""
+        return {n: s for n, s in self.schedulers.items() if not isinstance(s, ReduceLROnPlateau)}
+
     def require_length(self, steps: int) -> None:
         """Raise `SettingError` if one, as OneCycleLR, has an end, and it comes before the run's.
 
@@ -78,9 +83,9 @@ class JointScheduler:
         Raises:
             SettingError: if one has come to its end.
         """
-        for name in self.schedulers.keys() - self.waiting.keys():
+        for name, scheduler in self.counting.items():
             try:
-                self.schedulers[name].step()
+                scheduler.step()
             except ValueError as refusal:
                 raise SettingError(
                     f"model.{name}_scheduler cannot go on: {' '.join(str(refusal).split())}"
@@ -93,7 +98,7 @@ class JointScheduler:
             SettingError: if a figure to wait for is not among those of the first validation.
         """
         for name, scheduler in self.waiting.items():
-            monitor = scheduler.monitor
+            monitor = _monitor(scheduler)
             if monitor in metrics:
                 if not math.isnan(value := float(metrics[monitor])):
                     scheduler.step(value)
@@ -169,8 +174,15 @@ class JointScheduler:
         return [in_place_of(f"{owner} {key}", now[key], then[key]) for key in changed]
 
 
+def _monitor(scheduler: ReduceLROnPlateau) -> str:
+    """The figure that Lightning's scheduler waits for; torch's has none."""
+    figure: str = getattr(scheduler, "monitor", "")
+    return figure
+
+
 def _configuration(scheduler: LRScheduler | ReduceLROnPlateau) -> dict[str, Any]:
-    return {"class": class_name(type(scheduler))} | plain(scheduler.state_dict())
+    state: dict[str, Any] = plain(scheduler.state_dict())
+    return {"class": class_name(type(scheduler))} | state
 
 
 def _kept(group: dict[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
 
@@ -129,12 +130,12 @@ class Persistent(Start):
 
     def begin(self, problem: Problem, n: int) -> Tensor:
         """N different chains of the bank, a random share of them restarted."""
-        self._fill(problem, max(n, self.size or 0))
+        bank = self._filled(problem, max(n, self.size or 0))
         # A draw of all chains keeps their order, so that each can be followed from draw to draw.
-        everyone = n == len(self.bank)
-        places = torch.arange(n) if everyone else torch.randperm(len(self.bank))[:n]
-        self.places = places.to(self.bank.device)
-        x = self.bank[self.places]
+        everyone = n == len(bank)
+        places = torch.arange(n) if everyone else torch.randperm(len(bank))[:n]
+        self.places = places.to(bank.device)
+        x = bank[self.places]
         if self.restart:
             anew = torch.rand(n, device=x.device) < self.restart
             x = torch.where(per_point(anew, x), self.first.begin(problem, n), x)
@@ -146,7 +147,7 @@ class Persistent(Start):
 
     def end(self, x: Tensor) -> None:
         """Write the chains back to their own places."""
-        self.bank[self.places] = x.detach()
+        needed(self.bank)[needed(self.places)] = x.detach()
 
     def forget(self) -> None:
         """Empty the bank."""
@@ -165,19 +166,24 @@ class Persistent(Start):
     ) -> dict[str, Tensor | None] | None:
         """A share of all chains."""
         banks = [state["bank"] for state in states if state["bank"] is not None]
-        mine = dealt(torch.cat(banks), rank, world_size) if banks else ()
+        if not banks:
+            return None
+        mine = dealt(torch.cat(banks), rank, world_size)
         return {"bank": mine} if len(mine) else None
 
-    def _fill(self, problem: Problem, size: int) -> None:
-        missing = size if self.bank is None else size - len(self.bank)
-        if missing > 0:
+    def _filled(self, problem: Problem, size: int) -> Tensor:
+        bank = self.bank
+        missing = size if bank is None else size - len(bank)
+        if bank is None or missing > 0:
             more = self.first.begin(problem, missing).detach()
-            self.bank = more if self.bank is None else torch.cat([self.bank, more])
+            self.bank = bank = more if bank is None else torch.cat([bank, more])
+        return bank
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Persistent:  # noqa: FBT001, FBT002
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002
         if self.bank is not None:
             self.bank = fn(self.bank)
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's has no types
+        return self
 
 
 def dealt(chains: Tensor, rank: int, world_size: int) -> Tensor:

@@ -94,7 +94,8 @@ def test_the_wheel_holds_both_packages_and_the_configurations(wheel):
         assert f"lightning_ebm/configs/{name.name}" in names
     for source in [*ROOT.glob("lightning_ebm/**/*.py"), *ROOT.glob("sampler_plugins/*.py")]:
         assert str(source.relative_to(ROOT)) in names
-    assert "lightning_ebm/py.typed" in names
+    for package in ("lightning_ebm", "sampler_plugins"):
+        assert f"{package}/py.typed" in names
     for template in ROOT.glob("lightning_ebm/templates/**/*.template"):
         assert str(template.relative_to(ROOT)) in names
     assert not any(name.startswith(("tests/", "configs/")) for name in names)

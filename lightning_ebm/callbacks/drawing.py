@@ -88,8 +88,8 @@ def tile(images: Tensor) -> Tensor:
 
 def draw_points(panel: Axes, x: Tensor, title: str, size: float = 2) -> None:
     """Draw points `(n, 2)` as dots."""
-    x = x.detach().cpu().float().numpy()
-    panel.scatter(x[:, 0], x[:, 1], s=size, alpha=0.5, linewidths=0)
+    points = x.detach().cpu().float().numpy()
+    panel.scatter(points[:, 0], points[:, 1], s=size, alpha=0.5, linewidths=0)
     panel.set_title(title)
 
 

@@ -12,9 +12,11 @@ import torch
 from lightning.pytorch.callbacks import BasePredictionWriter
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.callbacks.model_of import model_of
 from lightning_ebm.checkpoints import reading
 from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.module import EBMLightningModule
+from lightning_ebm.undeclared import undeclared
 
 
 class SampleFiles(BasePredictionWriter):
@@ -23,14 +25,14 @@ class SampleFiles(BasePredictionWriter):
     def __init__(self) -> None:
         super().__init__(write_interval="epoch")
 
-    def on_predict_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Refuse to draw samples that could not be kept."""
         require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
 
     def write_on_epoch_end(
         self,
         trainer: L.Trainer,
-        pl_module: EBMLightningModule,
+        pl_module: L.LightningModule,
         predictions: Sequence[dict[str, torch.Tensor]],
         batch_indices: Sequence[Any],
     ) -> None:
@@ -45,9 +47,9 @@ class SampleFiles(BasePredictionWriter):
             return
         samples = {key: torch.cat([part[key] for part in everyone]) for key in mine}
         arrays = {key: value.float().numpy() for key, value in samples.items()}
-        numpy.savez(folder / "samples.npz", **arrays)
+        numpy.savez(folder / "samples.npz", x=arrays["x"], energy=arrays["energy"])
         written = [str(folder / "samples.npz")]
-        if self._draw(trainer, pl_module, samples["x"], folder / "samples.png"):
+        if self._draw(trainer, model_of(pl_module), samples["x"], folder / "samples.png"):
             written.append(str(folder / "samples.png"))
         print(f"{len(samples['x'])} samples written to {' and '.join(written)}")
 
@@ -59,7 +61,8 @@ class SampleFiles(BasePredictionWriter):
             densities = {"density of the model": pl_module.evaluated_log_density}
             plane({"samples": on_device}, densities, f"{len(x)} samples").savefig(path)
         elif x.dim() == 4:
-            to_images = getattr(trainer.datamodule, "to_images", lambda x: (x + 1) / 2)
+            module = undeclared(trainer).datamodule
+            to_images = getattr(module, "to_images", lambda x: (x + 1) / 2)
             shown = to_images(x[:256]).clamp(0, 1)
             image_grids({"samples": shown}, f"{len(shown)} of {len(x)} samples").savefig(
                 path, dpi=200

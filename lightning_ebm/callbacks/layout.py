@@ -79,7 +79,7 @@ def as_tested(name: str) -> str:
 def layout(tags: Iterable[str]) -> dict[str, dict[str, list[str | list[str]]]]:
     """The charts of these tags, as `SummaryWriter.add_custom_scalars` takes them; no empty one."""
     tags = sorted(tags)
-    found = {
+    found: dict[str, dict[str, list[str | list[str]]]] = {
         category: {
             title: ["Multiline", [f"^{re.escape(tag)}$" for tag in shown]]
             for title, pattern in charts.items()

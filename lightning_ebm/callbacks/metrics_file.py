@@ -13,6 +13,7 @@ import torch
 from torch.utils._pytree import tree_map
 
 from lightning_ebm.callbacks.files import run_folder
+from lightning_ebm.callbacks.model_of import model_of
 from lightning_ebm.callbacks.report import show_report
 from lightning_ebm.callbacks.tensorboard import EBMTensorBoardLogger
 from lightning_ebm.callbacks.units import unit
@@ -38,37 +39,38 @@ class MetricsFile(L.Callback):
 
     settings: dict[str, Any] | None = None
 
-    def setup(self, trainer: L.Trainer, pl_module: EBMLightningModule, stage: str) -> None:
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Have TensorBoard show figures as those of training, until it is said otherwise."""
         _look(trainer, None)
 
-    def on_test_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Refuse a test of which nothing could be kept; have TensorBoard show it as one."""
         require_writable(run_folder(trainer), "ckpt_path", trainer.ckpt_path)
-        _look(trainer, pl_module.step, tests=True)
+        _look(trainer, model_of(pl_module).step, tests=True)
 
-    def on_validation_start(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Have TensorBoard show it at the model's step, unless training waits."""
         if trainer.state.fn == "validate":
-            _look(trainer, pl_module.step)
+            _look(trainer, model_of(pl_module).step)
 
-    def on_validation_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Show the report, unless training waits."""
         if trainer.state.fn == "validate" and trainer.is_global_zero:
-            self._show(trainer, pl_module)
+            self._show(trainer, model_of(pl_module))
 
-    def on_test_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_test_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write everything that was logged."""
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
-        self._show(trainer, pl_module)
+        model = model_of(pl_module)
+        self._show(trainer, model)
         metrics = {
             name: float(value) if value.isfinite() else None
             for name, value in sorted(trainer.callback_metrics.items())
         }
         path = folder / METRICS
-        contents = metrics | {"run": self._description(trainer, pl_module, list(metrics))}
+        contents = metrics | {"run": self._description(trainer, model, list(metrics))}
         # Whole or not at all: who finds the file takes the test for done.
         text = json.dumps(contents, indent=2, default=str, allow_nan=False) + "\n"
         try:

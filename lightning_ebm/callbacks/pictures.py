@@ -12,11 +12,14 @@ from PIL import Image
 from torch import Tensor
 
 from lightning_ebm.callbacks.drawing import image_grids, plane
+from lightning_ebm.callbacks.model_of import model_of
 from lightning_ebm.callbacks.showing import pixels, show
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
+from lightning_ebm.needed import needed
 from lightning_ebm.random_state import isolated
 from lightning_ebm.ranges import require_count
+from lightning_ebm.undeclared import undeclared
 
 
 class Pictures(L.Callback):
@@ -54,7 +57,7 @@ class Pictures(L.Callback):
     def on_train_batch_end(
         self,
         trainer: L.Trainer,
-        pl_module: EBMLightningModule,
+        pl_module: L.LightningModule,
         outputs: Any,  # noqa: ANN401 - Lightning's signature
         batch: Any,  # noqa: ANN401
         batch_idx: int,
@@ -62,11 +65,11 @@ class Pictures(L.Callback):
         """Draw at every n-th step."""
         self.batch = batch
         if trainer.global_step % self.every_n_steps == 0:
-            self._draw(trainer, pl_module)
+            self._draw(trainer, model_of(pl_module))
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Draw the end, unless it was drawn."""
-        self._draw(trainer, pl_module)
+        self._draw(trainer, model_of(pl_module))
 
     def _draw(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> None:
         step = trainer.global_step
@@ -87,7 +90,7 @@ class Pictures(L.Callback):
 
     @torch.no_grad()
     def _figure(self, trainer: L.Trainer, pl_module: EBMLightningModule) -> Figure | None:
-        data, chains = pl_module.points(self.batch), pl_module.latest_draw.x
+        data, chains = pl_module.points(self.batch), needed(pl_module.latest_draw).x
         flow = pl_module.flow if pl_module.sampler.uses_flow else None
         title = f"{type(pl_module.sampler).__name__}, step {trainer.global_step}"
         with isolated():
@@ -106,9 +109,10 @@ class Pictures(L.Callback):
             return image_grids(shown, title)
 
     def _to_images(self, trainer: L.Trainer, x: Tensor) -> Tensor:
-        to_images = getattr(trainer.datamodule, "to_images", None)
+        to_images = getattr(undeclared(trainer).datamodule, "to_images", None)
         if to_images is not None:
-            return to_images(x)
+            images: Tensor = to_images(x)
+            return images
         low, high = self.show_range
         return ((x - low) / (high - low)).clamp(0, 1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -36,7 +36,9 @@ def show(logger: Logger, name: str, picture: Pixels, caption: str, step: int) ->
         logger.experiment.add_image(f"pictures/{name}", picture, step, dataformats="HWC")
     elif hasattr(logger, "log_image"):
         logger.log_image(f"pictures/{name}", [picture], step=step, caption=[caption])
-    elif hasattr(logger, "run_id") and hasattr(logger.experiment, "log_image"):
-        logger.experiment.log_image(
-            logger.run_id, picture, artifact_file=f"pictures/{name}_step_{step:06d}.png"
-        )
+    elif hasattr(logger, "run_id"):
+        experiment: Any = getattr(logger, "experiment", None)
+        if hasattr(experiment, "log_image"):
+            experiment.log_image(
+                logger.run_id, picture, artifact_file=f"pictures/{name}_step_{step:06d}.png"
+            )

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from weakref import proxy
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from lightning_ebm.checkpoints.writing import copies_files, copy_whole
 from lightning_ebm.errors import SettingError
+from lightning_ebm.undeclared import undeclared
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
@@ -24,6 +26,10 @@ class Written(NamedTuple):
 
     path: str
     moment: str
+
+    def again(self, path: str, moment: str) -> bool:
+        """Whether another file, written at this moment, would be the same."""
+        return self.moment == moment and self.path != path
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -104,7 +110,7 @@ class RunCheckpoint(ModelCheckpoint):
                 Path(path).unlink(missing_ok=True)
         self.replaced = []
 
-    def file_exists(self, filepath: str | os.PathLike[str], trainer: L.Trainer) -> bool:
+    def file_exists(self, filepath: str | Path, trainer: L.Trainer) -> bool:
         """Whether a file must not be replaced; all processes must ask."""
         exists = super().file_exists(filepath, trainer)
         return exists and not self.replaces_files
@@ -126,7 +132,7 @@ class RunCheckpoint(ModelCheckpoint):
 
     def _require_filename(self) -> None:
         try:
-            self.format_checkpoint_name({"epoch": 0, "step": 0})
+            self.format_checkpoint_name({"epoch": torch.tensor(0), "step": torch.tensor(0)})
         except (ValueError, KeyError, IndexError) as mistake:
             raise SettingError(
                 f"checkpoint.filename is '{self.filename}', no pattern of a name ({mistake}): "
@@ -134,14 +140,14 @@ class RunCheckpoint(ModelCheckpoint):
             ) from mistake
 
     def _here(self, path: str) -> str:
-        return str(Path(self.dirpath) / Path(path).name) if path else path
+        return str(Path(self.dirpath or "") / Path(path).name) if path else path
 
     def _recorded(self) -> set[str]:
         return {self.best_model_path, self.last_model_path, *self.best_k_models} - {""}
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the last step, but of a rehearsal, which Lightning forgets to ask for here."""
-        if not trainer.fast_dev_run:
+        if not undeclared(trainer).fast_dev_run:
             super().on_train_end(trainer, pl_module)
 
     def _save_last_checkpoint(
@@ -153,9 +159,9 @@ class RunCheckpoint(ModelCheckpoint):
 
     def _save_checkpoint(self, trainer: L.Trainer, filepath: str) -> None:
         moment, written = _moment(trainer), self._written
-        again = written is not None and written.moment == moment and written.path != filepath
         # The record in that file names its last already, unless this is the first of that name.
-        if again and self._named_last == filepath and copies_files(trainer.strategy, filepath):
+        named = self._named_last == filepath and copies_files(trainer.strategy, filepath)
+        if named and written is not None and written.again(filepath, moment):
             self._save_copy(trainer, written.path, filepath)
         else:
             self._save_anew(trainer, filepath)

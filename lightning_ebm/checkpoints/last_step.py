@@ -11,10 +11,13 @@ from pathlib import Path
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lightning_ebm.needed import needed
+from lightning_ebm.undeclared import epochs_processed, undeclared
+
 
 def saves(trainer: L.Trainer) -> bool:
     """Whether a trainer keeps checkpoints at all."""
-    return _keeper(trainer) is not None and not trainer.fast_dev_run
+    return _keeper(trainer) is not None and not undeclared(trainer).fast_dev_run
 
 
 def ends(trainer: L.Trainer) -> bool:
@@ -32,7 +35,7 @@ def is_within_epoch(trainer: L.Trainer) -> bool:
 def ends_after_epoch(trainer: L.Trainer) -> bool:
     """Whether training ends with the epoch that is just over."""
     epochs = trainer.fit_loop.max_epochs
-    done = trainer.fit_loop.epoch_progress.current.processed
+    done = epochs_processed(trainer)
     last_epoch = epochs is not None and 0 <= epochs <= done
     return (last_epoch or ends(trainer)) and not is_within_epoch(trainer)
 
@@ -49,7 +52,7 @@ def save_last(trainer: L.Trainer, *, validated: bool = False) -> str | None:
     """
     if not saves(trainer):
         return None
-    keeper = _keeper(trainer)
+    keeper = needed(_keeper(trainer))
     if validated:
         save_best(trainer)
     metrics = keeper._monitor_candidates(trainer)
@@ -72,7 +75,7 @@ def save_last_after_epoch(trainer: L.Trainer) -> None:
     """Save the step as the run's last, where ModelCheckpoint, which comes next, might not."""
     if not saves(trainer):
         return
-    keeper = _keeper(trainer)
+    keeper = needed(_keeper(trainer))
     comes = keeper._should_save_on_train_epoch_end(trainer) and _counts(keeper, trainer)
     if keeper.monitor is None and keeper.save_top_k != 0 and comes:
         return
@@ -84,7 +87,7 @@ def save_last_after_epoch(trainer: L.Trainer) -> None:
 
 def save_best(trainer: L.Trainer) -> None:
     """Let the last step be among the best, by a validation that came after it was saved."""
-    keeper = _keeper(trainer)
+    keeper = needed(_keeper(trainer))
     metrics = keeper._monitor_candidates(trainer)
     judged = keeper.format_checkpoint_name(metrics) in keeper.best_k_models
     if keeper.monitor in metrics and not judged:

@@ -51,7 +51,8 @@ def open_checkpoint(path: str | Path, key: str = OPTION) -> dict[str, Any]:
             f"{key} is '{path}', an archive but no checkpoint: give a file that training wrote"
         ) from failure
     _require_ours(contents, path, key)
-    return contents
+    ours: dict[str, Any] = contents
+    return ours
 
 
 def require_file(path: str | Path, key: str = OPTION) -> Path:

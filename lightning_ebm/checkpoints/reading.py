@@ -30,7 +30,8 @@ def step(contents: dict[str, Any]) -> int:
 
 def settings(contents: dict[str, Any]) -> dict[str, Any] | None:
     """The settings of the command that trained a checkpoint; None if it was a script."""
-    return contents.get(RUN, {}).get("settings")
+    found: dict[str, Any] | None = contents.get(RUN, {}).get("settings")
+    return found
 
 
 def run_folder(path: Path, contents: dict[str, Any] | None = None) -> Path:

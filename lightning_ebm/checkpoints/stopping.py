@@ -26,7 +26,7 @@ from lightning_ebm.checkpoints.last_step import (
 )
 from lightning_ebm.checkpoints.writing import WholeFiles
 
-Handler = Callable[[int, FrameType | None], Any]
+Handler = Callable[[int, Any], Any]
 
 
 class StopSafely(L.Callback):

@@ -36,7 +36,7 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(
         self,
         checkpoint: dict[str, Any],
-        path: str | os.PathLike[str],
+        path: str | Path,
         storage_options: object | None = None,
     ) -> None:
         """Write the file.

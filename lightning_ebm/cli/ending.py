@@ -46,5 +46,5 @@ def _short(path: Path) -> Path:
 
 
 def _subclasses(kind: type) -> set[type]:
-    found = set(kind.__subclasses__())
+    found: set[type] = set(kind.__subclasses__())
     return found.union(*(_subclasses(one) for one in found))

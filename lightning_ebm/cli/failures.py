@@ -27,9 +27,10 @@ def end(failure: Exception) -> NoReturn:
 
     A user's fault has none, but for that of code that the user installed.
     """
-    folder, cause = None, failure
+    folder: Path | None = None
+    cause: BaseException = failure
     if isinstance(failure, RunFailure):
-        folder, cause = failure.folder, failure.__cause__
+        folder, cause = failure.folder, failure.__cause__ or failure
     line = " ".join(str(cause).split())
     if isinstance(cause, SettingError):
         status = REFUSED

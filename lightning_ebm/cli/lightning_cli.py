@@ -7,9 +7,8 @@ from typing import NoReturn
 
 import lightning as L
 from jsonargparse import Namespace
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities import rank_zero_info
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 import lightning_ebm.data
 import lightning_ebm.energies
@@ -45,6 +44,7 @@ from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
 from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
+from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count
 from lightning_ebm.registry import named, names_by_word
 
@@ -87,10 +87,11 @@ class Parser(PartsParser):
 class EBMCLI(LightningCLI):
     """`fit`, `validate`, `test` and `predict` of an `EBMLightningModule` on any data module."""
 
-    trainer: L.Trainer | None = None
+    parser: Parser
     traces: Traces | None = None
 
     def __init__(self, args: list[str], origin: Origin | None = None) -> None:
+        self.given = args
         self.origin = origin
         self.goes_on = False
         self.metrics_file = MetricsFile()
@@ -156,13 +157,13 @@ class EBMCLI(LightningCLI):
             "checkpoint.monitor, or else its last, in the same folder.",
         )
 
-    def parse_arguments(self, parser: LightningArgumentParser, args: list[str]) -> None:
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
-        _load_samplers(args)
+        _load_samplers(self.given)
         for looking in ("validate", "test"):
             # The report says it, in an order of its own.
             self._parser(looking).set_defaults({"verbose": False})
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_args(self.given)
         seed = self.config[self.config.subcommand].get("seed_everything")
         if not isinstance(seed, bool):
             require_count("seed_everything", seed, least=0, most=2**32 - 1)
@@ -186,7 +187,7 @@ class EBMCLI(LightningCLI):
     def _place(self, config: Namespace) -> None:
         if self.subcommand != "fit":
             predicts = self.subcommand == "predict"
-            look_in_folder(config.trainer, self.origin, self.settings, predicts=predicts)
+            look_in_folder(config.trainer, needed(self.origin), self.settings, predicts=predicts)
             return
         self.trainer_defaults["callbacks"].append(RunSettings(self.settings))
         if self.origin is None:
@@ -213,8 +214,9 @@ class EBMCLI(LightningCLI):
         require_cores(self.trainer)
         self.traces = Traces(self.trainer)
         for callback in self.trainer.checkpoint_callbacks if self.subcommand == "fit" else ():
-            if callback.dirpath is not None:
-                require_writable(Path(callback.dirpath), "checkpoint.dirpath", callback.dirpath)
+            folder = getattr(callback, "dirpath", None)
+            if folder is not None:
+                require_writable(Path(folder), "checkpoint.dirpath", folder)
         settings = self.config[self.subcommand]
         path = settings.get("ckpt_path")
         if path is not None and settings.get("weights_only", True):
@@ -233,7 +235,8 @@ class EBMCLI(LightningCLI):
         for callback in self.trainer.checkpoint_callbacks:
             if isinstance(callback, RunCheckpoint):
                 callback.replaces_files = overwrite
-                callback.replaces_origin = self.goes_on and self.origin.by_word
+                origin = self.origin
+                callback.replaces_origin = self.goes_on and needed(origin).by_word
 
     def after_fit(self) -> None:
         """Say where all lies, and if the time was up before the end; test, if told."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lightning_ebm.checkpoints import reading
 from lightning_ebm.checkpoints.choosing import choose, last

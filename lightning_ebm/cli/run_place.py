@@ -7,13 +7,14 @@ from typing import Any
 
 import lightning as L
 from jsonargparse import Namespace
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from lightning_ebm.checkpoints.choosing import run_folders
 from lightning_ebm.checkpoints.writing import remove_abandoned
 from lightning_ebm.cli.origin import Origin
 from lightning_ebm.errors import SettingError
+from lightning_ebm.undeclared import undeclared
 
 TENSORBOARD = "lightning.pytorch.loggers.TensorBoardLogger"
 OURS = "lightning_ebm.callbacks.EBMTensorBoardLogger"
@@ -90,7 +91,7 @@ def explain_in_tensorboard(trainer: Namespace) -> None:
 def _log_in_folder(trainer: Namespace, origin: Origin) -> bool:
     """Let the first logger, if it is TensorBoard's, write into the folder of the run."""
     loggers = trainer.logger if isinstance(trainer.logger, list) else [trainer.logger]
-    first = loggers[0] if loggers else True
+    first: Any = loggers[0] if loggers else True
     if first in (None, True):
         first = Namespace(class_path=TENSORBOARD, init_args=Namespace())
     if first is False or first.class_path not in (TENSORBOARD, OURS):
@@ -107,7 +108,7 @@ def refuse_occupied(trainer: L.Trainer) -> None:
     folder = Path(trainer.default_root_dir)
     if trainer.loggers and trainer.loggers[0].log_dir is not None:
         folder = Path(trainer.loggers[0].log_dir)
-    if trainer.fast_dev_run or not any((folder / "checkpoints").glob("*.ckpt")):
+    if undeclared(trainer).fast_dev_run or not any((folder / "checkpoints").glob("*.ckpt")):
         return
     named = isinstance(trainer.logger, TensorBoardLogger)
     remedy = "another version of the logger" if named else "--trainer.default_root_dir"

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from lightning_ebm.checkpoints.reading import RUN
 from lightning_ebm.checkpoints.writing import write_whole
+from lightning_ebm.undeclared import undeclared
 
 OF_ONE_COMMAND = ("config", "ckpt_path", "overwrite", "then_test")
 """What is said to one command and does not describe its run."""
@@ -31,7 +32,8 @@ class RunSettings(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Write the file, when training starts."""
         folder = trainer.log_dir or trainer.default_root_dir
-        if stage == "fit" and trainer.is_global_zero and not trainer.fast_dev_run:
+        rehearses = undeclared(trainer).fast_dev_run
+        if stage == "fit" and trainer.is_global_zero and not rehearses:
             _write(Path(folder) / "config.yaml", yaml.safe_dump(self.settings, sort_keys=False))
 
     def on_save_checkpoint(

@@ -134,7 +134,8 @@ def _options(key: str, class_name: str) -> str | None:
 def _names(role: type) -> dict[str, type]:
     """Concrete subclasses by name, in the hierarchy below a role."""
     found = {} if inspect.isabstract(role) else {role.__name__: role}
-    for child in role.__subclasses__():
+    children: list[type] = role.__subclasses__()
+    for child in children:
         found |= _names(child)
     return found
 

@@ -8,6 +8,8 @@ import lightning as L
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_info
 
+from lightning_ebm.undeclared import undeclared
+
 TIME_IS_UP = 124
 """As `timeout` gives it."""
 
@@ -19,11 +21,11 @@ def end_if_time_is_up(trainer: L.Trainer, limit: object) -> None:
         trainer: has fitted.
         limit: `trainer.max_time` as it was given.
     """
-    timer = next((c for c in trainer.callbacks if isinstance(c, Timer)), None)
+    timer = next((c for c in undeclared(trainer).callbacks if isinstance(c, Timer)), None)
     left = None if timer is None else timer.time_remaining()
     if left is None or left > 0 or _is_done(trainer):
         return
-    path = trainer.checkpoint_callback.last_model_path
+    path = getattr(trainer.checkpoint_callback, "last_model_path", "")
     rank_zero_info(
         f"stopped by trainer.max_time={limit} after step {trainer.global_step}, saved in {path}: "
         f"go on with --ckpt_path={path} and a longer time, which counts what is behind"

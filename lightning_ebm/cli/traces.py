@@ -28,7 +28,7 @@ class Traces:
         if self.folder is None or not trainer.is_global_zero:
             return
         self.missing = missing_folders(self.folder)
-        self.before = self._first_files()
+        self.before = _first_files(self.folder)
         require_writable(self.folder, "trainer.default_root_dir", trainer.default_root_dir)
 
     def remove(self) -> None:
@@ -40,9 +40,10 @@ class Traces:
             close = getattr(getattr(logger, "experiment", None), "close", None)
             if close is not None:
                 close()
-        for path in self._first_files() - self.before:
+        for path in _first_files(self.folder) - self.before:
             path.unlink(missing_ok=True)
         remove_empty(self.missing)
 
-    def _first_files(self) -> set[Path]:
-        return {path for name in FIRST for path in self.folder.glob(name)}
+
+def _first_files(folder: Path) -> set[Path]:
+    return {path for name in FIRST for path in folder.glob(name)}

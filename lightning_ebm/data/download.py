@@ -46,7 +46,7 @@ def download(name: str, folder: Path, mirrors: Sequence[str], md5: str) -> None:
 
 def _fetch(url: str, md5: str) -> bytes:
     with urlopen(url, timeout=30) as response:
-        content = response.read()
+        content: bytes = response.read()
     found = hashlib.md5(uncompressed(content), usedforsecurity=False).hexdigest()
     if found != md5:
         raise ValueError(f"wrong checksum {found} where {md5} was expected")

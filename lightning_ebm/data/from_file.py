@@ -70,8 +70,8 @@ class FromFile(OwnData):
         super().__init__(
             Sources(
                 _file("path", path),
-                validation_path and _file("validation_path", validation_path),
-                test_path and _file("test_path", test_path),
+                None if validation_path is None else _file("validation_path", validation_path),
+                None if test_path is None else _file("test_path", test_path),
             ),
             (validation_share, test_share),
             scaling,

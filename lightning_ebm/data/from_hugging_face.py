@@ -73,8 +73,8 @@ class FromHuggingFace(OwnData):
         super().__init__(
             Sources(
                 Source("split", split),
-                validation_split and Source("validation_split", validation_split),
-                test_split and Source("test_split", test_split),
+                None if validation_split is None else Source("validation_split", validation_split),
+                None if test_split is None else Source("test_split", test_split),
             ),
             (validation_share, test_share),
             scaling,

@@ -67,8 +67,8 @@ class ImageFolder(OwnData):
         super().__init__(
             Sources(
                 _folder("path", path),
-                validation_path and _folder("validation_path", validation_path),
-                test_path and _folder("test_path", test_path),
+                None if validation_path is None else _folder("validation_path", validation_path),
+                None if test_path is None else _folder("test_path", test_path),
             ),
             (validation_share, test_share),
             scalings[space],
@@ -113,10 +113,11 @@ class ImageFolder(OwnData):
 
     def _read(self, path: Path) -> numpy.ndarray:
         try:
-            with Image.open(path) as image:
-                image = image.convert("RGB" if self.colour else "L")
+            with Image.open(path) as opened:
+                image = opened.convert("RGB" if self.colour else "L")
                 if self.size is not None:
-                    image = image.resize(tuple(reversed(self.size)), Image.Resampling.BOX)
+                    height, width = self.size
+                    image = image.resize((width, height), Image.Resampling.BOX)
                 pixels = numpy.asarray(image)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as failure:
             raise SettingError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
@@ -69,16 +71,16 @@ class KnownDensity(LightningDataModule):
             sizes = (self.train_size, self.test_size, self.test_size)
             self._sets = [Rows(self._draw(size, purpose)) for purpose, size in enumerate(sizes)]
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Training batches, shuffled, all of `batch_size` points."""
         processes = self.trainer.world_size if self.trainer is not None else 1
         return training_loader(self._sets[0], self.batch_size, processes)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches, in order."""
         return evaluation_loader(self._sets[1], self.batch_size)
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Test batches, in order."""
         return evaluation_loader(self._sets[2], self.batch_size)
 

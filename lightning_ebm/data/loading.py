@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from abc import ABC, abstractmethod
+from typing import Any, TypeVar
 
 import numpy
 import torch
@@ -20,7 +21,15 @@ MOST_SEED = 2**63
 """The largest seed."""
 
 
-class Rows(Dataset):
+class SizedDataset(Dataset[Any], ABC):
+    """A data set that knows how many items it has."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of items."""
+
+
+class Rows(SizedDataset):
     """Tensors of one length, indexed by a whole batch at once.
 
     Args:
@@ -41,7 +50,7 @@ class Rows(Dataset):
     __getitems__ = __getitem__
 
 
-def training_loader(dataset: Dataset, batch_size: int, processes: int) -> DataLoader:
+def training_loader(dataset: SizedDataset, batch_size: int, processes: int) -> DataLoader[Any]:
     """Shuffled whole batches of a data set; in training the order is a function of the run's seed.
 
     Raises:
@@ -58,7 +67,7 @@ def training_loader(dataset: Dataset, batch_size: int, processes: int) -> DataLo
     )
 
 
-def evaluation_loader(dataset: Dataset, batch_size: int) -> DataLoader:
+def evaluation_loader(dataset: Dataset[Any], batch_size: int) -> DataLoader[Any]:
     """All items in order, the last batch as small as it comes.
 
     Every loader draws a seed for its workers when iterated over, wanted or not. With a generator

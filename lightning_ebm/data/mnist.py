@@ -9,6 +9,7 @@ from lightning_ebm.data.download import download as download_file
 from lightning_ebm.data.idx import read_idx
 from lightning_ebm.data.images import ImageData, LabelledImages
 from lightning_ebm.errors import SettingError
+from lightning_ebm.needed import needed
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -98,7 +99,8 @@ class MNIST(ImageData):
 
     def _read_pair(self, prefix: str) -> LabelledImages:
         images, labels = (
-            self._find(f"{prefix}-{rest}") for rest in ("images-idx3-ubyte", "labels-idx1-ubyte")
+            needed(self._find(f"{prefix}-{rest}"))
+            for rest in ("images-idx3-ubyte", "labels-idx1-ubyte")
         )
         pair = LabelledImages(read_idx(images, axes=3), read_idx(labels, axes=1).long())
         if len(pair.pixels) != len(pair.labels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy
 import torch
@@ -15,6 +15,7 @@ from lightning_ebm.data.scaling import fitted, require_scaling
 from lightning_ebm.data.source import Contents, Source
 from lightning_ebm.data.stored import Stored, StoredData
 from lightning_ebm.errors import SettingError
+from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count, require_shape
 from lightning_ebm.transforms import Transform
 
@@ -81,19 +82,20 @@ class OwnData(StoredData):
     def parts(self) -> tuple[Stored, Stored | None, Stored | None]:
         """Read the sources, as numbers of one shape."""
         read = [None if source is None else self.load(source) for source in self.sources]
-        self.class_names = _class_names(read[0].labels)
+        self.class_names = _class_names(needed(read[0]).labels)
         parts = [
-            None if source is None else self._stored(source, contents)
+            None if source is None else self._stored(source, needed(contents))
             for source, contents in zip(self.sources, read, strict=True)
         ]
+        train, validation, test = needed(parts[0]), *parts[1:]
         for source, part in zip(self.sources, parts, strict=True):
-            if part is not None and part.values.shape[1:] != parts[0].values.shape[1:]:
+            if part is not None and part.values.shape[1:] != train.values.shape[1:]:
                 raise SettingError(
                     f"{source}, with items of shape {list(part.values.shape[1:])}, but those of "
-                    f"{self.sources.train.value} have {list(parts[0].values.shape[1:])}: give "
+                    f"{self.sources.train.value} have {list(train.values.shape[1:])}: give "
                     "items of one shape"
                 )
-        return tuple(parts)
+        return train, validation, test
 
     def sizes(self, total: int) -> tuple[int, int]:
         """Numbers of items that are the shares of all.
@@ -122,7 +124,7 @@ class OwnData(StoredData):
         x = values if self.levels is None else values.double() / self.levels
         return fitted(self.scaling, x, self.levels)
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Test batches, in order.
 
         Raises:
@@ -193,7 +195,7 @@ class OwnData(StoredData):
         return torch.from_numpy(values.astype(numpy.uint8))
 
     def _numbers(self, source: Source, labels: numpy.ndarray) -> Tensor:
-        known = {name: number for number, name in enumerate(self.class_names)}
+        known = {name: number for number, name in enumerate(needed(self.class_names))}
         words = [str(label) for label in labels.tolist()]
         for word in words:
             if word not in known:

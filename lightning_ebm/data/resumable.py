@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset
 from torch.utils.data import get_worker_info as worker_info
 
+from lightning_ebm.needed import needed
 from lightning_ebm.random_state import Moment, derived_seed, lent, seeded
 
 _END = object()
@@ -51,7 +52,7 @@ class Place(NamedTuple):
     batch: int
 
 
-class ResumableLoader(DataLoader):
+class ResumableLoader(DataLoader[Any]):
     """A `DataLoader` that begins where training stands.
 
     Batch sampler, data set and collation may draw from torch's, NumPy's and Python's global
@@ -69,7 +70,7 @@ class ResumableLoader(DataLoader):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset[Any],
         *,
         place: Callable[[], Place],
         stream: Callable[[], Moment | None],
@@ -79,12 +80,15 @@ class ResumableLoader(DataLoader):
         self.place = place
         self.stream = stream
         self.seeds_sampler = seeds_sampler
-        self._inner: DataLoader | None = None
+        self._inner: DataLoader[Any] | None = None
         super().__init__(dataset, **settings)
 
     @classmethod
     def of(
-        cls, loader: DataLoader, place: Callable[[], Place], stream: Callable[[], Moment | None]
+        cls,
+        loader: DataLoader[Any],
+        place: Callable[[], Place],
+        stream: Callable[[], Moment | None],
     ) -> ResumableLoader:
         """The same loader, as one that begins where training stands."""
         # A batch sampler of torch's own kind is made anew; Trainer exchanges its sampler then.
@@ -96,7 +100,7 @@ class ResumableLoader(DataLoader):
         own = isinstance(_innermost(loader), DistributedSampler)
         return cls(place=place, stream=stream, seeds_sampler=not own, **settings)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override] # torch names its own
         # A generator, so that the place is asked for with the first batch. Trainer makes its
         # iterator before it knows the epoch.
         batches = iter(self._loading())
@@ -124,10 +128,10 @@ class ResumableLoader(DataLoader):
         return None if self._inner is None else self._inner._iterator
 
     @_iterator.setter
-    def _iterator(self, iterator: None) -> None:
+    def _iterator(self, iterator: Any) -> None:  # noqa: ANN401
         self._inner = iterator
 
-    def _loading(self) -> DataLoader:
+    def _loading(self) -> DataLoader[Any]:
         if self._inner is None:
             settings = {name: getattr(self, name) for name in OF_LOADING if hasattr(self, name)}
             function = settings["worker_init_fn"]
@@ -189,7 +193,7 @@ class _Places:
                 set_epoch(place.epoch)
 
 
-class _SeededItems(Dataset):
+class _SeededItems(Dataset[Any]):
     """Batches of a data set, collated, each drawing from generators that are seeded for it."""
 
     def __init__(self, loader: ResumableLoader) -> None:
@@ -217,11 +221,13 @@ class _OnOwnData:
 
     def __call__(self, worker: int) -> None:
         # Torch's object lets nobody set an attribute.
-        object.__setattr__(worker_info(), "dataset", worker_info().dataset.dataset)
+        info = needed(worker_info())
+        seeded: Any = info.dataset
+        object.__setattr__(info, "dataset", seeded.dataset)
         self.function(worker)
 
 
-def can_resume(loader: object) -> bool:
+def can_resume(loader: object) -> TypeGuard[DataLoader[Any]]:
     """Whether `ResumableLoader.of` knows what a loader does.
 
     Not if its data set is iterable, and decides the order itself, nor if it is of a class derived
@@ -230,14 +236,14 @@ def can_resume(loader: object) -> bool:
     return type(loader) is DataLoader and not isinstance(loader.dataset, IterableDataset)
 
 
-def _samplers(loader: DataLoader) -> list[Any]:
+def _samplers(loader: DataLoader[Any]) -> list[Any]:
     """What gives indices, and the sampler inside it if there is one."""
     outer = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     inner = getattr(outer, "sampler", None)
     return [outer] if inner is None else [outer, inner]
 
 
-def _innermost(loader: DataLoader) -> Any:  # noqa: ANN401 - anybody's sampler
+def _innermost(loader: DataLoader[Any]) -> Any:  # noqa: ANN401 - anybody's sampler
     return _samplers(loader)[-1]
 
 

@@ -130,7 +130,8 @@ class Rings(Mixture):
             -((radius + radii) / self.scale).square() / 2,
         )
         log_normaliser = math.log(math.sqrt(2 * math.pi) * self.scale) + math.log(2 * math.pi)
-        return log_folded - log_normaliser - radius.log()
+        log_density: Tensor = log_folded - log_normaliser - radius.log()
+        return log_density
 
     def sample_component(self, labels: Tensor) -> Tensor:
         """Draw a point `(n, 2)` from the ring of each label."""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from lightning_ebm.data.class_weights import choose, split_off
 from lightning_ebm.data.loading import (
     MOST_POINTS,
     MOST_SEED,
     Rows,
+    SizedDataset,
     data_seed,
     evaluation_loader,
     training_loader,
 )
 from lightning_ebm.data.model_space import ModelSpace
+from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count
 from lightning_ebm.transforms import GaussianNoise, Transform
 
@@ -76,7 +79,7 @@ class StoredData(ABC, LightningDataModule):
     def __init__(
         self,
         batch_size: int,
-        classes: list[int | str] | None,
+        classes: Sequence[int | str] | None,
         class_weights: list[float] | None,
         noise: float,
         seed: int,
@@ -129,16 +132,16 @@ class StoredData(ABC, LightningDataModule):
         )
         self._train = _FreshItems(self._prepared(train), self.space)
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Training batches, shuffled, all of `batch_size` items, with fresh noise."""
         processes = self.trainer.world_size if self.trainer is not None else 1
-        return training_loader(self._train, self.batch_size, processes)
+        return training_loader(needed(self._train), self.batch_size, processes)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches, in order; none if there is no validation set."""
         return evaluation_loader(self._validation, self.batch_size)
 
-    def test_dataloader(self) -> DataLoader:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Test batches, in order."""
         return evaluation_loader(self._test, self.batch_size)
 
@@ -152,12 +155,12 @@ class StoredData(ABC, LightningDataModule):
 
     def labelled_points(self, n: int) -> tuple[Tensor, Tensor]:
         """At most n training items, always the same, and their places in `kept_classes`."""
-        prepared = self._train.items
+        prepared = needed(self._train).items
         generator = Generator().manual_seed(data_seed(self.seed, LABELLED))
         rows = torch.randperm(len(prepared.values), generator=generator)[:n]
         places = torch.tensor(self._codes).argsort()
         ordered = torch.tensor(self._codes)[places]
-        labels = places[torch.searchsorted(ordered, prepared.labels[rows])]
+        labels = places[torch.searchsorted(ordered, needed(prepared.labels)[rows])]
         return self.space.points(prepared.values[rows], generator), labels
 
     def bits_per_dimension(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
@@ -204,7 +207,7 @@ class StoredData(ABC, LightningDataModule):
         return Rows(points if items.labels is None else (points, items.labels))
 
 
-class _FreshItems(Dataset):
+class _FreshItems(SizedDataset):
     """Items that get new noise from the global generator whenever they are looked at.
 
     In training that is seeded for each batch, by `ResumableLoader`.

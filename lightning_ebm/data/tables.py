@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy
 
@@ -138,7 +138,7 @@ def _places(source: Source, first: list[str], *, header: bool) -> dict[str, int]
 
 def _chosen(
     source: Source,
-    known: dict[str, Name],
+    known: Mapping[str, Name],
     columns: Sequence[Name] | None,
     labels: Name | None,
 ) -> list[str]:

@@ -1,8 +1,8 @@
 """Energy networks."""
 
 from lightning_ebm.energies.conv_net import ConvNet
-from lightning_ebm.energies.energy import Energy
+from lightning_ebm.energies.energy import AnyEnergy, Energy
 from lightning_ebm.energies.mlp import MLP
 from lightning_ebm.energies.sequential import Sequential
 
-__all__ = ["MLP", "ConvNet", "Energy", "Sequential"]
+__all__ = ["MLP", "AnyEnergy", "ConvNet", "Energy", "Sequential"]

@@ -30,7 +30,7 @@ class ConvNet(Energy):
         zero_start: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         bound: float | None = None,
     ) -> None:
-        super().__init__(require_shape("event_shape", event_shape, axes=3), bound)
+        super().__init__(list(require_shape("event_shape", event_shape, axes=3)), bound)
         widths = require_widths("widths", [32, 64, 128] if widths is None else widths)
         if min(event_shape[1:]) < 2 ** len(widths):
             raise SettingError(
@@ -51,4 +51,5 @@ class ConvNet(Energy):
 
     def energy(self, x: Tensor) -> Tensor:
         """Energies of standardised images."""
-        return self.last(self.features(x)).squeeze(1)
+        values: Tensor = self.last(self.features(x))
+        return values.squeeze(1)

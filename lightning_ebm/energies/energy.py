@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,9 @@ class Energy(nn.Module, ABC):
         SettingError: if the shape is none, or the bound not positive.
     """
 
+    location: Tensor
+    scale: Tensor
+
     def __init__(self, event_shape: list[int], bound: float | None = None) -> None:
         super().__init__()
         require_positive("bound", bound, null="none")
@@ -54,3 +58,10 @@ class Energy(nn.Module, ABC):
         """Energies `(n,)` of points `(n, *event)`."""
         energy = self.energy((x - self.location) / self.scale)
         return energy if self.bound is None else self.bound * torch.tanh(energy / self.bound)
+
+
+if TYPE_CHECKING:
+    AnyEnergy = nn.Module
+else:
+    # Any module is a subclass of `Energy`, as `issubclass` says, and help on YAML names that.
+    AnyEnergy = Energy

@@ -32,7 +32,7 @@ class MLP(Energy):
         super().__init__(event_shape, bound)
         hidden = [128, 128, 128] if hidden is None else hidden
         widths = [prod(event_shape), *require_widths("hidden", hidden)]
-        layers = [nn.Flatten()]
+        layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.SiLU()]
         last = nn.Linear(widths[-1], 1)
@@ -43,4 +43,5 @@ class MLP(Energy):
 
     def energy(self, x: Tensor) -> Tensor:
         """Energies of standardised points."""
-        return self.layers(x).squeeze(1)
+        values: Tensor = self.layers(x)
+        return values.squeeze(1)

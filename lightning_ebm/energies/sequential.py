@@ -32,5 +32,5 @@ class Sequential(Energy):
 
     def energy(self, x: Tensor) -> Tensor:
         """Energies of standardised points."""
-        values = self.layers(x)
+        values: Tensor = self.layers(x)
         return values.squeeze(1) if values.dim() == 2 and values.shape[1] == 1 else values

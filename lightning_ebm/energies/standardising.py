@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,11 @@ def fit_standardisations(network: nn.Module, data: Tensor) -> None:
     whole = bare(network)
     for part in whole.modules():
         if Energy in type(part).__mro__:
+            # `isinstance` says of any module that it is one.
+            energy = cast("Energy", part)
             seen = data if part is whole else _given_to(part, whole, data)
             if len(seen):
-                part.initialise(seen)
+                energy.initialise(seen)
 
 
 def _given_to(part: nn.Module, network: nn.Module, data: Tensor) -> Tensor:

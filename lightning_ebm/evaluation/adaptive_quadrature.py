@@ -167,7 +167,8 @@ class AdaptiveQuadrature:
         ):
             matters = (log_density + log_area - log_total).exp() > NEGLIGIBLE
             hidden |= (log_density > top[home] + DENSER) & matters
-        return home[hidden].unique()
+        found: Tensor = home[hidden].unique()
+        return found
 
     def _beside_much_smaller(self) -> Tensor:
         """Cells of more than twice the size of a neighbour that holds mass, which may go on."""
@@ -182,7 +183,8 @@ class AdaptiveQuadrature:
         within = neighbours >= 0
         # Neighbours only get smaller: those that are small enough need not be asked again.
         self._graded[full] = (within & ~larger).all(1)
-        return neighbours[within & larger].unique()
+        found: Tensor = neighbours[within & larger].unique()
+        return found
 
     def _split(self, chosen: Tensor) -> None:
         parents, before = choose(self._cells, chosen), choose(self._integrals, chosen)

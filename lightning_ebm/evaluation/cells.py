@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy
 import torch
@@ -17,7 +17,7 @@ LOG_WEIGHTS = torch.cartesian_prod(_WEIGHTS / 2, _WEIGHTS / 2).prod(1).log()
 NODES_PER_CELL = len(NODES)
 QUARTERS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
 
-Columns = TypeVar("Columns", bound=tuple)
+Columns = TypeVar("Columns", bound=tuple[Any, ...])
 
 
 class Cells(NamedTuple):

@@ -42,7 +42,8 @@ def fit_classifier(
 @torch.no_grad()
 def accuracy(classifier: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
     """Share of items that the classifier gets right."""
-    return (classifier(x).argmax(1) == labels).float().mean()
+    logits: Tensor = classifier(x)
+    return (logits.argmax(1) == labels).float().mean()
 
 
 def _network(shape: torch.Size, n_classes: int) -> nn.Module:

@@ -45,7 +45,7 @@ def convergence(values: Tensor) -> Convergence:
         return Convergence(math.nan, math.nan, math.nan)
     if (values == values[0]).all():
         return Convergence(math.inf, float(values.shape[1]), float(values.shape[1]))
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     array = values.detach().double().cpu().numpy()
     axes = {"draw_axis": 0, "chain_axis": 1}

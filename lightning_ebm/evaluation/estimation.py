@@ -20,6 +20,7 @@ from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.evaluation.search import SNAPSHOTS
 from lightning_ebm.evaluation.unforgotten_mass import look_for_unforgotten_mass
 from lightning_ebm.evaluation.unseen_mass import Search, Weights, look_for_unseen_mass
+from lightning_ebm.needed import needed
 
 DRIFT = 0.1
 """Nats by which energies of fresh chains may change over the draws that count."""
@@ -49,11 +50,12 @@ def estimated(evidence: Evidence) -> Sandwich | None:
 
 
 def _with_flow(evidence: Evidence) -> Sandwich:
-    weights, settled = evidence.weighted.log_weights, evidence.settled
+    weighted, settled = needed(evidence.weighted), evidence.settled
+    weights = weighted.log_weights
     sandwich = flow_sandwich(
         weights, evidence.log_weights(settled.flatten(0, 1)), chains=settled.shape[1]
     )
-    samples = _held_out(evidence.data) | {"the flow": evidence.weighted.x}
+    samples = _held_out(evidence.data) | {"the flow": weighted.x}
     draws = evidence.draws[-1]
     return _questioned(
         sandwich, evidence, samples, draws, evidence.log_weights, SNAPSHOTS, weights
@@ -61,13 +63,14 @@ def _with_flow(evidence: Evidence) -> Sandwich:
 
 
 def _by_ladder(evidence: Evidence) -> Sandwich:
+    ladder = needed(evidence.ladder)
     if evidence.during_fit:
         # A few rounds of training's own chains: a figure to watch, without what questions it.
-        return ladder_sandwich(evidence.ladder)
+        return ladder_sandwich(ladder)
     path, n = evidence.annealing_from_flow, evidence.annealing_chains
     forward = torch.cat([path.forward(n).log_weights for _ in range(N_PATHS // n)])
-    top = path.problem.from_data(evidence.ladder.states[-1, -1])
-    sandwich = ladder_sandwich(evidence.ladder, annealed_sandwich(forward, path.backward(top)))
+    top = path.problem.from_data(ladder.states[-1, -1])
+    sandwich = ladder_sandwich(ladder, annealed_sandwich(forward, path.backward(top)))
 
     def shares(points: Tensor) -> Tensor:
         """By log p̃/q, q the density with which annealed paths end: 1/w averages to q/p̃."""
@@ -81,7 +84,7 @@ def _by_ladder(evidence: Evidence) -> Sandwich:
     found = look_for_unforgotten_mass(
         evidence.problem,
         evidence.space,
-        evidence.ladder,
+        ladder,
         samples | {"fresh chains": evidence.draws[-1][:N_ENDS_LADDER]},
         shares,
         sandwich.log_z,
@@ -92,11 +95,10 @@ def _by_ladder(evidence: Evidence) -> Sandwich:
 
 def _annealed(evidence: Evidence) -> Sandwich:
     ends = evidence.draws[-1][: evidence.annealing_chains]
-    path = evidence.annealing
-    sandwich = annealed_sandwich(evidence.weighted.log_weights, path.backward(ends))
+    path, weights = needed(evidence.annealing), needed(evidence.weighted).log_weights
+    sandwich = annealed_sandwich(weights, path.backward(ends))
     samples = _held_out(_telling(evidence, N_DATA_ANNEALED))
     draws = ends[:N_ENDS_ANNEALED]
-    weights = evidence.weighted.log_weights
     return _questioned(
         sandwich, evidence, samples, draws, path.backward, SNAPSHOTS_ANNEALED, weights
     )
@@ -112,7 +114,7 @@ def _telling(evidence: Evidence, n: int) -> Tensor:
 
     Those farthest from what was annealed, those of highest density, and evenly spaced ones.
     """
-    x, annealed = evidence.data, evidence.weighted.x
+    x, annealed = evidence.data, needed(evidence.weighted).x
     n = min(n, len(x))
     if n == 0:
         return x

@@ -21,6 +21,7 @@ from lightning_ebm.evaluation.log_z import (
 from lightning_ebm.evaluation.quadrature import evaluate
 from lightning_ebm.kernels import MALA
 from lightning_ebm.metrics.known_density import KnownDensity
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Flow, Problem, Tilt
 from lightning_ebm.tempering import LadderRecord
 
@@ -146,7 +147,7 @@ class Evidence:
     @cached_property
     def worth_of_flow(self) -> float:
         """Effective draws of the model that the weighted draws of the flow are worth."""
-        return importance_sampling(self.weighted.log_weights).ess
+        return importance_sampling(needed(self.weighted).log_weights).ess
 
     @property
     def flow_tells(self) -> bool:
@@ -154,7 +155,7 @@ class Evidence:
 
         Where few of many draws carry all weight, what they say rests on a heavy tail.
         """
-        drawn = len(self.weighted.x)
+        drawn = len(needed(self.weighted).x)
         return self.worth_of_flow >= min(max(ENOUGH_DRAWS, ENOUGH_OF_ALL * drawn), drawn / 2)
 
     @cached_property
@@ -185,7 +186,7 @@ class Evidence:
 
     def _annealing_from_flow(self, n_steps: int) -> Annealing:
         space = self.space
-        ladder = self.ladder.betas.numpy()
+        ladder = needed(self.ladder).betas.numpy()
         even = numpy.linspace(0, len(ladder) - 1, max(1, n_steps) + 1)
         betas = torch.from_numpy(numpy.interp(even, range(len(ladder)), ladder))
         kernel = MALA(0.05, target_acceptance=0.6)
@@ -207,10 +208,10 @@ class Evidence:
         density = self.problem.log_density
         if isinstance(density, Tilt) and density.base is self.flow:
             return evaluate(density.tilt, x)
-        log_q = evaluate(self.flow.log_prob, x) if log_q is None else log_q.double()
+        log_q = evaluate(needed(self.flow).log_prob, x) if log_q is None else log_q.double()
         return evaluate(density, x) - log_q
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, in the order of their weights."""
-        return tuple(str(label) for label in self.labelled.kept_classes)
+        return tuple(str(label) for label in needed(self.labelled).kept_classes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import torch
@@ -72,10 +74,10 @@ def fresh_draws(
 
 
 def _seldom_renewed(draws: list[Draw], pooled: Callable[[Tensor], Tensor]) -> bool:
-    records = [draw.ladder for draw in draws[len(draws) // 2 :]]
-    if any(one is None for one in records):
+    records = _ladders(draws)
+    if not records:
         return False
-    renewals = sum(one.arrivals.sum(0, keepdim=True) for one in records)
+    renewals = reduce(add, [one.arrivals.sum(0, keepdim=True) for one in records])
     return float(pooled(renewals).double().mean()) < RENEWED_OFTEN
 
 
@@ -95,8 +97,15 @@ def followed_on(sampler: Sampler, problem: Problem, n: int) -> Draw:
 
 def climbed_by(draws: list[Draw]) -> LadderRecord | None:
     """What the rungs of a sampler that tempers did in the second half of its draws."""
-    records = [draw.ladder for draw in draws[len(draws) // 2 :]]
-    return None if any(one is None for one in records) else merged(records)
+    records = _ladders(draws)
+    return merged(records) if records else None
+
+
+def _ladders(draws: list[Draw]) -> list[LadderRecord]:
+    """Those of the second half of the draws; none where one of these has none."""
+    half = draws[len(draws) // 2 :]
+    records = [draw.ladder for draw in half if draw.ladder is not None]
+    return records if len(records) == len(half) else []
 
 
 def disagreement(

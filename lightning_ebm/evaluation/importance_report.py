@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ MOST_DRAWS = 10_000
 """Draws of the model that are weighed, at most."""
 
 
-class SampledDensity(KnownDensity):
+class SampledDensity(KnownDensity, Protocol):
     """A known density that can also be drawn from."""
 
     def sample(self, n: int) -> Tensor:
@@ -60,7 +61,7 @@ def importance_report(
     log_q, log_p = evaluate(log_density, test), evaluate(density.log_prob, test)
     # By the delta method: KL is a smooth function of the means of w and of log w.
     influence = (log_weights - log_z).exp() - log_weights
-    figures = {
+    figures: dict[str, Tensor | float] = {
         "model/log_z": log_z,
         "model/kl": log_z - log_weights.mean(),
         "model/kl_standard_error": influence.std() / math.sqrt(n),

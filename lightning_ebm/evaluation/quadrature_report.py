@@ -53,7 +53,7 @@ def density_report(
     log_p = evaluate(density.log_prob, points.double())
     found = AdaptiveQuadrature(log_density, density, points, log_q, log_p, resolution)
     log_q, log_p = log_q[: len(test)], log_p[: len(test)]
-    figures = {
+    figures: dict[str, Tensor | float] = {
         "model/log_z": found.log_z,
         "model/kl": found.kl,
         "model/mode_weight_tv": total_variation(found.mode_weights, density.mode_weights),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -27,7 +28,7 @@ class Report(NamedTuple):
     faults: list[str]
 
 
-def report(figures: dict[str, Tensor | float], doubts: list[str], certain: set[str]) -> Report:
+def report(figures: Mapping[str, Tensor | float], doubts: list[str], certain: set[str]) -> Report:
     """A report from figures, which become NaN under any doubt but for those that are certain."""
     values = {
         name: math.nan if doubts and name not in certain else float(value)

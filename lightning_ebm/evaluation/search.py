@@ -14,6 +14,7 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, choose, per_point, with_score
 from lightning_ebm.kernels.langevin import adjusted_proposal
 from lightning_ebm.kernels.metropolis import acceptance
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Distribution, Problem
 
 SNAPSHOTS = 20
@@ -85,7 +86,7 @@ def look_around(
             log_size = log_size + GAIN * (probability.double() - ACCEPTANCE)
         elif (n_steps - 1 - step) % every == 0:
             points.append(chain.x)
-            log_probs.append(chain.log_prob)
+            log_probs.append(needed(chain.log_prob))
     return Trails(torch.stack(points), torch.stack(log_probs), origins, n_steps)
 
 

@@ -6,6 +6,9 @@ import normflows as nf
 import torch
 from torch import Tensor
 
+Mapped = tuple[Tensor, Tensor]
+"""Points, and the log-determinant at each."""
+
 
 class ActNorm(nf.flows.ActNorm):
     """normflows' own, which asks at every call whether it is still to be fitted to a batch.
@@ -16,11 +19,15 @@ class ActNorm(nf.flows.ActNorm):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Scale and shift, and the log-determinant."""
         if torch.compiler.is_compiling():
-            return nf.flows.AffineConstFlow.forward(self, z)
-        return super().forward(z)
+            mapped: Mapped = nf.flows.AffineConstFlow.forward(self, z)
+        else:
+            mapped = super().forward(z)
+        return mapped
 
     def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Undo it, and the log-determinant of that."""
         if torch.compiler.is_compiling():
-            return nf.flows.AffineConstFlow.inverse(self, z)
-        return super().inverse(z)
+            mapped: Mapped = nf.flows.AffineConstFlow.inverse(self, z)
+        else:
+            mapped = super().inverse(z)
+        return mapped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from math import prod
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,9 @@ class Flow(nn.Module, ABC):
         standardise: whether `initialise` fits location and scale to data.
     """
 
+    location: Tensor
+    scale: Tensor
+
     def __init__(
         self,
         model: nn.Module,
@@ -38,11 +42,11 @@ class Flow(nn.Module, ABC):
         self.map = map_of(model)
         self.base = self.map.base
         self.latent_shape = self.base.event_shape
-        if event_shape is None and self.map.shape is None:
+        given = self.map.shape if event_shape is None else event_shape
+        if given is None:
             raise SettingError(
                 f"event_shape is missing: a {type(model).__name__} needs it, e.g. [1, 28, 28]"
             )
-        given = self.map.shape if event_shape is None else event_shape
         self.event_shape = require_shape("event_shape", given)
         if prod(self.event_shape) != prod(self.latent_shape):
             raise SettingError(
@@ -69,8 +73,9 @@ class Flow(nn.Module, ABC):
             self.location.copy_(data.mean(0))
             self.scale.copy_((data - self.location).square().mean().sqrt().clamp(min=1e-6))
         z, _ = self.inverse(data)
-        if isinstance(getattr(self.model, "q0", None), MixtureBase):
-            self.model.q0.fit(z)
+        base = getattr(self.model, "q0", None)
+        if isinstance(base, MixtureBase):
+            base.fit(z)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map latent points `(n, latent)` to `(x (n, *event), log|det ∂x/∂z| (n,))`."""
@@ -104,13 +109,21 @@ class Flow(nn.Module, ABC):
         return y if self.map.shape is None else y.view(len(x), *self.map.shape)
 
 
+if TYPE_CHECKING:
+    AnyFlow = nn.Module
+else:
+    # Any module is a subclass of `Flow`, as `issubclass` says, and help on YAML names that.
+    AnyFlow = Flow
+
+
 def as_flow(model: nn.Module) -> Flow:
     """A flow as it is, or another library's model as one.
 
     Raises:
         SettingError: if it is none.
     """
-    return model if Flow in type(model).__mro__ else Flow(model)
+    # `isinstance` says of any module that it is one.
+    return cast("Flow", model) if Flow in type(model).__mro__ else Flow(model)
 
 
 def require_coordinates(event_shape: list[int]) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import reduce
 from math import prod
+from operator import add
 
 import normflows as nf
 import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.flows.accepted import Called, NormflowsBase
 
 
 class Base(ABC):
@@ -81,7 +84,7 @@ def map_of(model: nn.Module) -> Map:
 class FlatBase(Base):
     """The base distributions of a model of normflows as one distribution."""
 
-    def __init__(self, bases: list[nn.Module]) -> None:
+    def __init__(self, bases: list[NormflowsBase]) -> None:
         self.bases = bases
         with torch.no_grad():
             self.shapes = [tuple(base(1)[0].shape[1:]) for base in bases]
@@ -89,12 +92,12 @@ class FlatBase(Base):
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
         """Draw n latent points with their log-densities."""
         draws = [base(n) for base in self.bases]
-        return self.join([z for z, _ in draws]), sum(log_prob for _, log_prob in draws)
+        return self.join([z for z, _ in draws]), reduce(add, [log_prob for _, log_prob in draws])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density `(n,)` of latent points."""
         parts = zip(self.bases, self.split(z), strict=True)
-        return sum(base.log_prob(part) for base, part in parts)
+        return reduce(add, [base.log_prob(part) for base, part in parts])
 
     def parameters(self) -> list[nn.Parameter]:
         """Those of the bases."""
@@ -112,6 +115,8 @@ class FlatBase(Base):
 
 class LayersMap(Map):
     """The layers of a `normflows.NormalizingFlow`."""
+
+    base: FlatBase
 
     def __init__(self, model: nf.NormalizingFlow) -> None:
         self.model = model
@@ -138,6 +143,8 @@ class LayersMap(Map):
 class MultiscaleMap(Map):
     """The levels of a `normflows.MultiscaleFlow` without classes."""
 
+    base: FlatBase
+
     def __init__(self, model: nf.MultiscaleFlow) -> None:
         self.model = model
         self.base = FlatBase(list(model.q0))
@@ -145,7 +152,8 @@ class MultiscaleMap(Map):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Merge the levels."""
-        return self.model.forward_and_log_det(self.base.split(z))
+        mapped: tuple[Tensor, Tensor] = self.model.forward_and_log_det(self.base.split(z))
+        return mapped
 
     def inverse(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Split into the levels."""
@@ -156,7 +164,7 @@ class MultiscaleMap(Map):
 class DistributionBase(Base):
     """The base of a model that, when called, gives a distribution, as those of zuko do."""
 
-    def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
+    def __init__(self, model: Callable[[], Called], shape: tuple[int, ...]) -> None:
         self.model = model
         self.shapes = [shape]
 
@@ -168,7 +176,8 @@ class DistributionBase(Base):
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density `(n,)` of latent points."""
-        return self.model().base.log_prob(z.view(-1, *self.shapes[0]))
+        log_prob: Tensor = self.model().base.log_prob(z.view(-1, *self.shapes[0]))
+        return log_prob
 
     def parameters(self) -> list[nn.Parameter]:
         """Those of the module that makes the base, where there is one."""
@@ -186,8 +195,10 @@ class DistributionMap(Map):
         SettingError: if it is none.
     """
 
+    shape: tuple[int, ...]
+
     def __init__(self, model: nn.Module) -> None:
-        self.model = model
+        self.model: Callable[[], Called] = model
         with torch.no_grad():
             base = self._called().base
             shape = tuple(base.event_shape)
@@ -203,7 +214,7 @@ class DistributionMap(Map):
         z, log_det = _where_finite(self.model().transform.call_and_ladj, y)
         return z.flatten(1), log_det
 
-    def _called(self) -> object:
+    def _called(self) -> Called:
         try:
             made = self.model()
         # Anybody's module, called in a way that it was perhaps not made for.

@@ -68,7 +68,7 @@ class CompiledSteps:
 def stretches_of(kernel: Kernel, n_steps: int) -> list[tuple[Kernel, int]]:
     """The kernels inside cycles in the order in which they are applied, and how often in a row."""
     if isinstance(kernel, Cycle):
-        parts = zip(kernel.kernels, kernel.repeats, strict=True)
+        parts = kernel.applied()
         return [one for part, count in parts for one in stretches_of(part, count)] * n_steps
     whole, rest = divmod(n_steps, LONGEST)
     return [(kernel, LONGEST)] * whole + ([(kernel, rest)] if rest else [])
@@ -117,10 +117,12 @@ class Block:
             self._say(kernel, n_steps, time.perf_counter() - begun)
         return chain, info
 
-    def _compile(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+    def _compile(
+        self, graph: torch.fx.GraphModule, inputs: list[Tensor | int | torch.SymInt | None]
+    ) -> Callable[..., object]:
         import torch._inductor as inductor
 
-        compiled = inductor.compile(graph, inputs, options=OPTIONS)
+        compiled: Callable[..., object] = inductor.compile(graph, inputs, options=OPTIONS)
         # Counted here: the compiler may give up half-way, and be asked again for a better graph.
         self.compilations += 1
         return compiled

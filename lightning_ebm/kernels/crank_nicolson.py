@@ -19,6 +19,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.isir import MOST_PROPOSALS, resample
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.metropolis import metropolis_hastings
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
 
@@ -97,15 +98,15 @@ class LatentState(NamedTuple):
 
 def latent_state(problem: Problem, chain: Chain) -> LatentState:
     """Chains with a known log-density, pulled back through the flow once."""
-    z, log_det = problem.flow.inverse(chain.x)
-    return LatentState(chain, z, chain.log_prob - log_det + squared_norm(z) / 2)
+    z, log_det = problem.needed_flow.inverse(chain.x)
+    return LatentState(chain, z, needed(chain.log_prob) - log_det + squared_norm(z) / 2)
 
 
 def from_latent(problem: Problem, z: Tensor) -> LatentState:
     """Latent points pushed through the flow, with their densities."""
-    x, log_det = problem.flow.forward(z)
+    x, log_det = problem.needed_flow.forward(z)
     chain = with_density(problem, Chain(x))
-    return LatentState(chain, z, chain.log_prob + log_det + squared_norm(z) / 2)
+    return LatentState(chain, z, needed(chain.log_prob) + log_det + squared_norm(z) / 2)
 
 
 def partly_renewed(z: Tensor, share: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 from torch import nn
 
 from lightning_ebm.chain import Chain
@@ -38,7 +41,7 @@ class Cycle(Kernel):
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
         """What the first kernel that is applied needs."""
-        return self._applied()[0][0].prepare(problem, chain)
+        return self.applied()[0][0].prepare(problem, chain)
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
         """One round of all kernels."""
@@ -49,13 +52,17 @@ class Cycle(Kernel):
         return self._round(problem, chain, last=True)
 
     def _round(self, problem: Problem, chain: Chain, *, last: bool) -> tuple[Chain, Info]:
-        infos, applied = [], self._applied()
+        infos: list[Info] = []
+        applied = self.applied()
         for place, (kernel, count) in enumerate(applied, start=1):
             ends = last and place == len(applied)
             chain, more = kernel.run(problem, chain, count, last=ends)
             infos += more
         return chain, average(infos)
 
-    def _applied(self) -> list[tuple[Kernel, int]]:
-        counted = zip(self.kernels, self.repeats, strict=True)
+    def applied(self) -> list[tuple[Kernel, int]]:
+        """The kernels that are applied, in order, and how often each is."""
+        # torch's list of modules does not say of which.
+        kernels = cast("Iterable[Kernel]", self.kernels)
+        counted = zip(kernels, self.repeats, strict=True)
         return [(kernel, count) for kernel, count in counted if count]

@@ -14,6 +14,7 @@ from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import acceptance
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
 
@@ -76,7 +77,8 @@ class GeneralisedHMC(Kernel):
         if chain.momentum is None:
             chain = chain._replace(momentum=torch.randn_like(chain.x))
         if self.drift is not None and chain.threshold is None:
-            chain = chain._replace(threshold=2 * torch.rand_like(chain.log_prob) - 1)
+            drawn = torch.rand_like(needed(chain.log_prob))
+            chain = chain._replace(threshold=2 * drawn - 1)
         return chain
 
     def step(self, problem: Problem, chain: Chain) -> tuple[Chain, Info]:
@@ -84,10 +86,11 @@ class GeneralisedHMC(Kernel):
         chain = self.prepare(problem, chain)
         step_size = self.step_size(chain.x)
         fresh = math.sqrt(1 - self.persistence**2) * torch.randn_like(chain.x)
-        begun = self.persistence * chain.momentum + fresh
+        begun = self.persistence * needed(chain.momentum) + fresh
         time = along((2 * step_size).sqrt(), chain.x)
         proposed, ended = leapfrogs(problem, chain, begun, time, self.n_leapfrog)
-        log_ratio = proposed.log_prob - kinetic(ended) - chain.log_prob + kinetic(begun)
+        fallen = needed(proposed.log_prob) - kinetic(ended)
+        log_ratio = fallen - needed(chain.log_prob) + kinetic(begun)
         usable, probability = acceptance(proposed, log_ratio)
         accepted, kept, lowered = self._decide(chain.threshold, probability, log_ratio)
         moved = proposed._replace(momentum=ended, threshold=lowered)
@@ -105,7 +108,7 @@ class GeneralisedHMC(Kernel):
         """What is accepted, and the thresholds where it is not and where it is."""
         if self.drift is None:
             return torch.rand_like(probability) < probability, None, None
-        drifted = torch.remainder(threshold + self.drift + 1, 2) - 1
+        drifted = torch.remainder(needed(threshold) + self.drift + 1, 2) - 1
         # |s| exp(-H) is a height under the density that a move keeps: it must be below the new.
         ratio = torch.where(probability > 0, log_ratio, torch.zeros_like(log_ratio)).exp()
         accepted = (probability > 0) & (drifted.abs() < ratio)

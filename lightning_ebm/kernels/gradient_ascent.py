@@ -6,6 +6,7 @@ from lightning_ebm.chain import Chain, Knowing, with_density, with_score
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.langevin import along, unadjusted, with_drift
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_positive
 
@@ -42,7 +43,7 @@ class GradientAscent(Kernel):
 
     def _step(self, problem: Problem, chain: Chain, known: Knowing) -> tuple[Chain, Info]:
         chain, step_size = with_drift(problem, chain), self.step_size(chain.x)
-        move = along(step_size, chain.x) * chain.score
+        move = along(step_size, chain.x) * needed(chain.score)
         if self.limit is not None:
             move = move.clamp(-self.limit, self.limit)
         return unadjusted(chain, known(problem, Chain(chain.x + move)), step_size)

@@ -12,6 +12,7 @@ from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import decide
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
 
@@ -62,9 +63,8 @@ class HMC(Kernel):
         momentum = torch.randn_like(chain.x) * mass.sqrt()
         time = along((2 * step_size).sqrt(), chain.x)
         proposed, final = leapfrogs(problem, chain, momentum, time, self.n_leapfrog, mass)
-        log_ratio = (
-            proposed.log_prob - kinetic(final, mass) - chain.log_prob + kinetic(momentum, mass)
-        )
+        fallen = needed(proposed.log_prob) - kinetic(final, mass)
+        log_ratio = fallen - needed(chain.log_prob) + kinetic(momentum, mass)
         decision = decide(chain, proposed, log_ratio)
         self.step_size.adapt(decision.probability)
         return decision.chain, decision.info("local") | {

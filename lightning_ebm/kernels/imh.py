@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 
 from lightning_ebm.chain import Chain
-from lightning_ebm.kernels.independent import fresh_proposals, log_weight_held, weighed
+from lightning_ebm.kernels.independent import (
+    fresh_proposals,
+    log_weight,
+    log_weight_held,
+    weighed,
+)
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.problem import Problem
@@ -35,8 +40,7 @@ class IMH(Kernel):
         """So many decisions, on proposals that are made in one batch."""
         chain, infos = weighed(problem, chain), []
         for proposed in fresh_proposals(problem, len(chain.x), n_steps):
-            log_weight = proposed.log_prob - proposed.log_proposal
-            log_ratio = log_weight - log_weight_held(chain)
+            log_ratio = log_weight(proposed) - log_weight_held(chain)
             chain, info = metropolis_hastings(chain, proposed, log_ratio, move="global")
             infos.append(info)
         return chain, infos

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, taken, with_density, with_log_proposal
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 
 TOGETHER = 4096
@@ -22,7 +23,7 @@ def fresh_proposals(problem: Problem, n: int, n_steps: int) -> Iterator[Chain]:
     while n_steps:
         # One step is the same for any number of chains, so that it is compiled once.
         count = 1 if n_steps == 1 else min(n_steps, max(1, TOGETHER // n))
-        x, log_q = problem.proposal.sample(count * n)
+        x, log_q = problem.needed_proposal.sample(count * n)
         made = with_density(problem, Chain(x, log_proposal=log_q))
         if count == 1:
             yield made
@@ -42,5 +43,10 @@ def weighed(problem: Problem, chain: Chain) -> Chain:
 
 def log_weight_held(chain: Chain) -> Tensor:
     """Log w = log p - log q `(n,)` of states; one whose weight is not a number has weight 0."""
-    held = chain.log_prob - chain.log_proposal
+    held = log_weight(chain)
     return torch.where(held.isnan(), torch.full_like(held, -torch.inf), held)
+
+
+def log_weight(chain: Chain) -> Tensor:
+    """Log w = log p - log q `(n,)` of states of which both are known."""
+    return needed(chain.log_prob) - needed(chain.log_proposal)

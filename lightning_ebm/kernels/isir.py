@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, choose, taken
-from lightning_ebm.kernels.independent import fresh_proposals, log_weight_held, weighed
+from lightning_ebm.kernels.independent import (
+    fresh_proposals,
+    log_weight,
+    log_weight_held,
+    weighed,
+)
 from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
@@ -46,8 +51,8 @@ class ISIR(Kernel):
         chain, infos = weighed(problem, chain), []
         n_candidates = len(chain.x) * self.n_proposals
         for candidates in fresh_proposals(problem, n_candidates, n_steps):
-            log_weights = candidates.log_prob - candidates.log_proposal
-            chain, info = resample(chain, log_weight_held(chain), candidates, log_weights)
+            held, offered = log_weight_held(chain), log_weight(candidates)
+            chain, info = resample(chain, held, candidates, offered)
             infos.append(info)
         return chain, infos
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, choose, per_point, squared_norm, with_score
 from lightning_ebm.kernels.kernel import Info, share_of
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 
 
@@ -18,14 +19,14 @@ def with_drift(problem: Problem, chain: Chain) -> Chain:
     that is not finite: it goes on by noise alone.
     """
     chain = with_score(problem, chain)
-    return chain._replace(score=chain.score.nan_to_num(0.0, 0.0, 0.0))
+    return chain._replace(score=needed(chain.score).nan_to_num(0.0, 0.0, 0.0))
 
 
 def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
     """Draw x' = x + γ ∇log p(x) + √(2γ) ξ with ξ ~ N(0, I); γ one number, or one per chain."""
     noise = torch.randn_like(chain.x)
     step_size = along(step_size, chain.x)
-    return chain.x + step_size * chain.score + (2 * step_size).sqrt() * noise
+    return chain.x + step_size * needed(chain.score) + (2 * step_size).sqrt() * noise
 
 
 def unadjusted(chain: Chain, proposed: Chain, step_size: Tensor) -> tuple[Chain, Info]:
@@ -40,7 +41,7 @@ def langevin_log_density(to: Tensor, start: Chain, step_size: Tensor) -> Tensor:
 
     -|to - x - γ∇log p(x)|²/4γ, `(n,)`; γ is one number, or one per chain.
     """
-    offset = to - start.x - along(step_size, to) * start.score
+    offset = to - start.x - along(step_size, to) * needed(start.score)
     return -squared_norm(offset) / (4 * step_size)
 
 
@@ -51,8 +52,8 @@ def adjusted_proposal(problem: Problem, chain: Chain, step_size: Tensor) -> tupl
     """
     proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
     log_ratio = (
-        proposed.log_prob
-        - chain.log_prob
+        needed(proposed.log_prob)
+        - needed(chain.log_prob)
         + langevin_log_density(chain.x, proposed, step_size)
         - langevin_log_density(proposed.x, chain, step_size)
     )

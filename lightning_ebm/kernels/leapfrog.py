@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, with_score
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 
 
@@ -31,9 +32,9 @@ def leapfrogs(
     Source: Neal 2011, MCMC using Hamiltonian dynamics, section 2.3.
     """
     for _ in range(n_steps):
-        momentum = momentum + time / 2 * chain.score
+        momentum = momentum + time / 2 * needed(chain.score)
         chain = with_score(problem, Chain(chain.x + time * momentum / mass))
-        momentum = momentum + time / 2 * chain.score
+        momentum = momentum + time / 2 * needed(chain.score)
     return chain, momentum
 
 

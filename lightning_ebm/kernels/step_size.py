@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.ranges import require_positive
+
+
+class Kept(TypedDict):
+    """What a checkpoint keeps of a step size: the value, and as what it was configured."""
+
+    log_value: Tensor
+    initial: float
+    target_acceptance: float | None
 
 
 class StepSize(nn.Module):
@@ -83,7 +93,7 @@ class StepSize(nn.Module):
         """One number to report: the step size, or the geometric mean of those of all chains."""
         return step_size if step_size.dim() == 0 else step_size.log().mean().exp()
 
-    def get_extra_state(self) -> dict[str, Tensor | float | None]:
+    def get_extra_state(self) -> Kept:
         """What a checkpoint keeps: the value, and as what it was configured."""
         return {
             "log_value": self.log_value,
@@ -91,7 +101,7 @@ class StepSize(nn.Module):
             "target_acceptance": self.target_acceptance,
         }
 
-    def set_extra_state(self, state: dict[str, Tensor | float | None]) -> None:
+    def set_extra_state(self, state: Kept) -> None:
         """Take up what a checkpoint kept, where it was adapted from the same step size.
 
         One that is not adapted, or is configured to begin with another, stays as configured.

@@ -73,6 +73,15 @@ class MembershipWeights(Metric):
     full_state_update = False
     higher_is_better = None
     is_differentiable = False
+    sums: Tensor
+    squares: Tensor
+    shared: Tensor
+    assigned: Tensor
+    met: Tensor
+    left: Tensor
+    chains: Tensor
+    draws: Tensor
+    made: Tensor
 
     def __init__(self, membership: Membership, n_groups: int) -> None:
         super().__init__()
@@ -131,7 +140,8 @@ class MembershipWeights(Metric):
         told = torch.minimum(self.met, self.left).clamp(min=1, max=max(chains - 1, 1))
         quantile = torch.from_numpy(t.ppf(tail, told.cpu().numpy())).to(effective)
         shrink = (t.ppf(tail, max(float(self.made) - 1, 1)) / quantile).square()
-        return (effective.nan_to_num(0) * shrink).clamp(min=chains, max=float(self.made))
+        sure: Tensor = effective.nan_to_num(0) * shrink
+        return sure.clamp(min=chains, max=float(self.made))
 
 
 def clopper_pearson(share: Tensor, draws: Tensor, level: float) -> tuple[Tensor, Tensor]:

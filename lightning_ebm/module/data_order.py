@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from lightning_ebm.data.resumable import Place, ResumableLoader, can_resume
 from lightning_ebm.errors import SettingError
 from lightning_ebm.random_state import Moment
+from lightning_ebm.undeclared import epochs_processed
 
 
 class DataOrder:
@@ -47,7 +48,7 @@ class DataOrder:
         plain = _DataLoaderSource(loop._data_source.instance, loop._data_source.name)
 
         def place() -> Place:
-            epoch = loop.epoch_progress.current.processed
+            epoch = epochs_processed(trainer)
             # Once training has ended, its loader is anybody's.
             ended = loop._data_source is not source
             done = 0 if ended else loop.epoch_loop.batch_progress.current.ready
@@ -67,7 +68,8 @@ class DataOrder:
     @staticmethod
     def one_pass(trainer: L.Trainer) -> Iterator[Any]:
         """Batches of the user's training data apart from Trainer's loop, in another order."""
-        loaders = trainer.fit_loop._data_source.plain.dataloader()
+        source = trainer.fit_loop._data_source
+        loaders = (source.plain if isinstance(source, _ResumableSource) else source).dataloader()
         if not all(isinstance(loader, Iterable) for loader in tree_leaves(loaders)):
             raise SettingError(
                 f"data gives {loaders!r:.80} where batches of training are asked for: let "

@@ -39,7 +39,7 @@ class ModelDensity:
 
     def energies(self, x: Tensor) -> Tensor:
         """E(x) `(n,)`, of a network that gives shape `(n,)` or `(n, 1)`."""
-        values = self.energy(x)
+        values: Tensor = self.energy(x)
         return values.squeeze(1) if values.dim() == 2 else values
 
     def problem(

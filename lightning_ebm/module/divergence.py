@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from lightning_ebm.errors import DivergenceError, NotFiniteError
 from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.recovery import SLOWER, Recovery
+from lightning_ebm.needed import needed
 from lightning_ebm.optimizers import JointOptimizer
 from lightning_ebm.random_state import seed_process
 
@@ -39,7 +40,7 @@ def recover(module: EvaluatedByLightning, joint: JointOptimizer, failure: NotFin
             f"training diverged at step {step}: not finite: {what}{_often(recovery)}; "
             f"{_saved(trainer, state.step)}"
         ) from failure
-    schedulers = module.learners.scheduler.schedulers.values()
+    schedulers = needed(module.learners.scheduler).schedulers.values()
     state = recovery.go_back(module.changing, joint, schedulers)
     seed_process(torch.initial_seed() + recovery.count, module.global_rank)
     rank_zero_warn(

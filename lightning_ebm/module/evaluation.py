@@ -112,7 +112,8 @@ class Evaluation:
                 figures: Figures = {
                     "test/energy": -subject.problem.log_density(evidence.data).mean(),
                     "samples/energy": -subject.problem.log_density(evidence.draws[-1]).mean(),
-                } | {f"sampler/{key}": value for key, value in evidence.info.items()}
+                }
+                figures |= {f"sampler/{key}": value for key, value in evidence.info.items()}
             figures |= assess(evidence, self.measures)
         figures, self.remarks, self.log_z = processes.of_first(
             (figures, evidence.remarks, _log_z(evidence))
@@ -171,12 +172,13 @@ class Evaluation:
             )
 
     def _evidence(self, subject: Subject, data: Tensor) -> Evidence:
-        waits = subject.latest is not None
+        latest = subject.latest
+        waits = latest is not None
         # As many in each process, so that all find alike whether chains go on.
         n = -(-self.n_samples // processes.count())
-        if waits:
-            drawn, evaluations = [subject.latest], Evaluations()
-            climbed = _climbed_on(subject)
+        if latest is not None:
+            drawn, evaluations = [latest], Evaluations()
+            climbed = _climbed_on(subject, latest)
         else:
             drawn, evaluations = self.fresh_draws(subject, n, data, pooled=chains_of_all)
             climbed = climbed_by(drawn)
@@ -218,8 +220,8 @@ def _log_z(evidence: Evidence) -> LogZ | None:
     return LogZ.of(evidence.sandwich, evidence.verdict)
 
 
-def _climbed_on(subject: Subject) -> LadderRecord | None:
+def _climbed_on(subject: Subject, latest: Draw) -> LadderRecord | None:
     """Of a sampler that tempers, some rounds from where training's chains are."""
-    if "log_z" not in subject.latest.info:
+    if "log_z" not in latest.info:
         return None
-    return followed_on(subject.sampler, subject.problem, len(subject.latest.x)).ladder
+    return followed_on(subject.sampler, subject.problem, len(latest.x)).ladder

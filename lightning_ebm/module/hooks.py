@@ -12,12 +12,13 @@ of the data.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities import move_data_to_device
+from lightning.pytorch.utilities import GradClipAlgorithmType, move_data_to_device
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lightning_ebm.checkpoints.stopping import StopSafely
 from lightning_ebm.errors import NotFiniteError
@@ -39,10 +40,15 @@ from lightning_ebm.module.progress import as_after_last_batch
 from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_trainer
 from lightning_ebm.module.training_figures import training_figures
+from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
-from lightning_ebm.optimizers import JointOptimizer, JointScheduler
 from lightning_ebm.random_state import isolated
+from lightning_ebm.undeclared import undeclared
+
+if TYPE_CHECKING:
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+    from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 
 class TrainedByLightning(EvaluatedByLightning):
@@ -84,7 +90,7 @@ class TrainedByLightning(EvaluatedByLightning):
                 data = first_points(self._points_of_one_pass())
             fit_to_data(data, self.energy, self.reference, self.flow)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """One optimizer object that holds one per network, and their schedulers likewise."""
         return self.learners.configure(self.energy, self.flow, self.sampler)
 
@@ -105,17 +111,18 @@ class TrainedByLightning(EvaluatedByLightning):
     def _pretrain_flow(self) -> None:
         if self.preparation.n_steps == 0:
             return
+        flow = needed(self.flow)
         loss = self.preparation.pretrain(
-            self.flow,
+            flow,
             self._endless_points(),
-            lambda parameters: self.learners.of_flow(self.flow, parameters),
+            lambda parameters: self.learners.of_flow(flow, parameters),
             self.learners.clips["flow"],
             self._mean_over_processes,
             progress=self.trainer.is_global_zero
             and self.trainer.progress_bar_callback is not None,
         )
         if self.frozen_flow is not None:
-            self.frozen_flow.take(self.flow)
+            self.frozen_flow.take(flow)
         for logger in self.loggers:
             logger.log_metrics({"flow_pretraining/loss": loss}, step=0)
 
@@ -161,20 +168,20 @@ class TrainedByLightning(EvaluatedByLightning):
             self.negative_phase.mark()
         self.accumulation.waits = True
 
-    def on_before_optimizer_step(self, optimizer: JointOptimizer) -> None:
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Log each network's gradient norm, before clipping."""
         if self._logs_this_step():
             self.log_dict(step_figures(unwrapped(optimizer)))
 
     def configure_gradient_clipping(
         self,
-        optimizer: JointOptimizer,
+        optimizer: Optimizer,
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip each network by itself."""
         clip = self.trainer.precision_plugin.clip_gradients
-        algorithm = gradient_clip_algorithm or "norm"
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
         self.learners.clip(
             unwrapped(optimizer), gradient_clip_val, lambda part, to: clip(part, to, algorithm)
         )
@@ -183,7 +190,7 @@ class TrainedByLightning(EvaluatedByLightning):
         self,
         epoch: int,
         batch_idx: int,
-        optimizer: JointOptimizer,
+        optimizer: Optimizer | LightningOptimizer,
         optimizer_closure: Callable[[], Any] | None = None,
     ) -> None:
         """Step both networks, give the flow its extra steps, update the moving average."""
@@ -191,8 +198,9 @@ class TrainedByLightning(EvaluatedByLightning):
         self.recovery.watch(self.global_step, self.changing, joint)
         try:
             super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+            problem, draw = needed(phase.problem), needed(phase.latest)
             self.learners.teach_flow_again(
-                self.sampler, phase.problem, phase.latest, joint, self._mean_over_processes
+                self.sampler, problem, draw, joint, self._mean_over_processes
             )
         except NotFiniteError as failure:
             recover(self, joint, failure)
@@ -203,9 +211,9 @@ class TrainedByLightning(EvaluatedByLightning):
         phase.problem = None
         phase.mark()
 
-    def lr_scheduler_step(self, scheduler: JointScheduler, metric: object | None) -> None:
-        """Step both networks' schedulers."""
-        scheduler.step()
+    def lr_scheduler_step(self, scheduler: object, metric: object | None) -> None:
+        """Step both networks' schedulers, which are what Trainer has for one."""
+        needed(self.learners.scheduler).step()
 
     def on_fit_end(self) -> None:
         """The stream ends with training."""
@@ -244,7 +252,7 @@ class TrainedByLightning(EvaluatedByLightning):
     # What the hooks ask of Trainer.
 
     def _logs_this_step(self) -> bool:
-        interval = self.trainer.log_every_n_steps
+        interval = undeclared(self.trainer).log_every_n_steps
         return interval > 0 and (self.global_step + 1) % interval == 0
 
     def _mean_over_processes(self, tensor: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ def chosen(
         described = settings.get(role, parts[role])
         found |= dict(_described(role, described))
     for network, recipe in optimizers.items():
-        if parts[network] is not None and (parameters := stand_ins(parts[network])):
+        part = parts[network]
+        if part is not None and (parameters := stand_ins(part)):
             found[f"{network}/learning_rate"] = float(recipe(parameters).param_groups[0]["lr"])
     said = {name: settings[name] for name in NUMBERS if settings.get(name) is not None}
     found |= {name: _plain(value) for name, value in said.items()}

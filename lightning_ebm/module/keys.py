@@ -26,15 +26,20 @@ def name_plainly(module: nn.Module) -> None:
 def _without_wrapper(
     module: nn.Module, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any]
 ) -> None:
-    _rename(state_dict, prefix + ENERGY + wrapping(module.energy), prefix + ENERGY)
+    _rename(state_dict, prefix + ENERGY + _wrapping_of_energy(module), prefix + ENERGY)
 
 
 def _completed(
     module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *rest: object
 ) -> None:
-    _rename(state_dict, prefix + ENERGY, prefix + ENERGY + wrapping(module.energy))
+    _rename(state_dict, prefix + ENERGY, prefix + ENERGY + _wrapping_of_energy(module))
     if not any(key.startswith(prefix + PREFIX) for key in state_dict):
-        state_dict.update(module.sampler.state_dict(prefix=prefix + PREFIX))
+        sampler = module.get_submodule("sampler")
+        state_dict.update(sampler.state_dict(prefix=prefix + PREFIX))
+
+
+def _wrapping_of_energy(module: nn.Module) -> str:
+    return wrapping(module.get_submodule("energy"))
 
 
 def _rename(state_dict: dict[str, Any], old: str, new: str) -> None:

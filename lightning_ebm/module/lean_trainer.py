@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
+from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.profilers import PassThroughProfiler
+
+from lightning_ebm.undeclared import undeclared
 
 ON_THE_BAR = {
     "loss/energy": "loss",
@@ -49,7 +52,8 @@ class SparingProgressBar(TQDMProgressBar):
 class NoProfiler(PassThroughProfiler):
     """PassThroughProfiler, which measures nothing, at no cost."""
 
-    def profile(self, action_name: str) -> AbstractContextManager[None]:
+    # Not Lightning's own kind of context, which costs something to make.
+    def profile(self, action_name: str) -> Any:  # noqa: ANN401
         """A context that does nothing."""
         return _NOTHING
 
@@ -65,7 +69,8 @@ def make_lean(trainer: L.Trainer, module: L.LightningModule, stage: str) -> None
     bar = trainer.progress_bar_callback
     if type(bar) is TQDMProgressBar:
         sparing = SparingProgressBar(bar.refresh_rate, bar.process_position)
-        trainer.callbacks[trainer.callbacks.index(bar)] = sparing
+        callbacks = undeclared(trainer).callbacks
+        callbacks[callbacks.index(bar)] = sparing
         sparing.setup(trainer, module, stage)
-    if type(trainer.profiler) is PassThroughProfiler:
-        trainer.profiler = NoProfiler()
+    if type(undeclared(trainer).profiler) is PassThroughProfiler:
+        undeclared(trainer).profiler = NoProfiler()

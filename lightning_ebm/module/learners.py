@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,10 +18,15 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.companion import flow_step
 from lightning_ebm.module.recipes import without_unnamed
+from lightning_ebm.needed import needed
 from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
 from lightning_ebm.schedulers import BEHIND, JointScheduler
+
+if TYPE_CHECKING:
+    from lightning.pytorch.core.optimizer import LightningOptimizer
+    from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 Mean = Callable[[Tensor], Tensor]
 
@@ -46,7 +51,9 @@ class Learners:
     flow_updates: int
     scheduler: JointScheduler | None = field(default=None, init=False)
 
-    def configure(self, energy: nn.Module, flow: Flow | None, sampler: Sampler) -> dict[str, Any]:
+    def configure(
+        self, energy: nn.Module, flow: Flow | None, sampler: Sampler
+    ) -> OptimizerLRSchedulerConfig:
         """One optimizer that holds one per network that learns, and their schedulers likewise."""
         learning = {"energy": _learning(energy)}
         made = {"energy": self.optimizers["energy"](learning["energy"])}
@@ -57,15 +64,17 @@ class Learners:
         # Before schedulers change what it was made as.
         joint = JointOptimizer(made, learning)
         schedulers = {
-            name: self.schedulers[name](optimizer)
+            name: make(optimizer)
             for name, optimizer in made.items()
-            if self.schedulers[name] is not None
+            if (make := self.schedulers[name]) is not None
         }
         # One without schedulers too: a resumed run is told there that it had some.
         self.scheduler = JointScheduler(joint, schedulers)
+        # Trainer takes any scheduler that its hook knows how to step.
+        scheduler = cast("LRScheduler", self.scheduler)
         return {
             "optimizer": joint,
-            "lr_scheduler": {"scheduler": self.scheduler, "interval": self.interval},
+            "lr_scheduler": {"scheduler": scheduler, "interval": self.interval},
         }
 
     def load(self, checkpoint: dict[str, Any]) -> None:
@@ -75,7 +84,7 @@ class Learners:
 
     def require_validation(self, *, comes: bool) -> None:
         """Raise `SettingError` if a scheduler counts validations, and there are to be none."""
-        for name in self.scheduler.waiting if not comes else ():
+        for name in needed(self.scheduler).waiting if not comes else ():
             raise SettingError(
                 f"model.{name}_scheduler is ReduceLROnPlateau, which counts validations, but "
                 "there are none: give data to validate on and a trainer.limit_val_batches above "
@@ -87,19 +96,18 @@ class Learners:
 
         Where the run ends by steps or by epochs, whichever come first, that is seen on the way.
         """
-        counted, other = (max_steps, max_epochs)
-        if self.interval == "epoch":
-            counted, other = other, counted
+        by_epoch = self.interval == "epoch"
+        counted, other = (max_epochs, max_steps) if by_epoch else (max_steps, max_epochs)
         if counted is not None and other == -1:
-            self.scheduler.require_length(counted)
+            needed(self.scheduler).require_length(counted)
 
     def _behind(self, checkpoint: dict[str, Any]) -> int:
         if self.interval == "step":
-            return checkpoint.get("global_step", 0)
+            return int(checkpoint.get("global_step", 0))
         loop = checkpoint.get("loops", {}).get("fit_loop")
         if loop is None:
-            return checkpoint.get("epoch", 0)
-        begun = loop["epoch_progress"]["current"]["ready"]
+            return int(checkpoint.get("epoch", 0))
+        begun: int = loop["epoch_progress"]["current"]["ready"]
         return begun if loop["epoch_loop.batch_progress"]["is_last_batch"] else max(0, begun - 1)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,7 +154,8 @@ class Learners:
         """
         for _ in range(self.flow_updates - 1 if sampler.teaches_flow else 0):
             loss = sampler.flow_loss(problem, draw)
-            flow_step(loss, joint.optimizers["flow"], self.clips["flow"], mean)
+            if loss is not None:
+                flow_step(loss, joint.optimizers["flow"], self.clips["flow"], mean)
 
 
 def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
@@ -158,9 +167,16 @@ def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
     return figures
 
 
-def unwrapped(optimizer: Optimizer) -> JointOptimizer:
-    """The joint optimizer inside Lightning's own wrapper, which is what hooks are given."""
-    return getattr(optimizer, "optimizer", optimizer)
+def unwrapped(optimizer: Optimizer | LightningOptimizer) -> JointOptimizer:
+    """The joint optimizer inside Lightning's own wrapper, which is what hooks are given.
+
+    Raises:
+        TypeError: if it is another.
+    """
+    joint = getattr(optimizer, "optimizer", optimizer)
+    if not isinstance(joint, JointOptimizer):
+        raise TypeError(f"the optimizer is a {type(joint).__name__}, not the module's own")
+    return joint
 
 
 def _norm(optimizer: Optimizer) -> Tensor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from lightning_ebm.module.generative import GenerativeModel
 from lightning_ebm.module.learners import Learners
+from lightning_ebm.needed import needed
 
 
 class EvaluatedByLightning(GenerativeModel):
@@ -50,7 +51,7 @@ class EvaluatedByLightning(GenerativeModel):
         if not waits:
             self.normalise_by(self.evaluation.log_z)
         if waits and not self.trainer.sanity_checking:
-            self.learners.scheduler.observe(self.trainer.callback_metrics)
+            needed(self.learners.scheduler).observe(self.trainer.callback_metrics)
 
     def on_validation_end(self) -> None:
         """Put the stream back: iterating over validation data has drawn from it."""
@@ -62,10 +63,12 @@ class EvaluatedByLightning(GenerativeModel):
         self._log_all(self.evaluation.figures(self.subject()))
         self.normalise_by(self.evaluation.log_z)
 
-    def predict_dataloader(self) -> DataLoader:
+    def predict_dataloader(self) -> DataLoader[int]:
         """Numbers of the samples to draw, in batches of the size of a training step's chains."""
         n = self.evaluation.n_samples
-        return DataLoader(range(n), batch_size=self.n_chains or n)
+        # Torch takes any sequence, and does not say so.
+        numbers = cast("Dataset[int]", range(n))
+        return DataLoader(numbers, batch_size=self.n_chains or n)
 
     def predict_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
         """Draw as many fresh samples as the batch has numbers: `x (n, *event)`, `energy (n,)`."""

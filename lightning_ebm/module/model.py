@@ -24,6 +24,7 @@ from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
+from lightning_ebm.undeclared import undeclared
 
 
 class EnergyBasedModel(L.LightningModule):
@@ -66,9 +67,11 @@ class EnergyBasedModel(L.LightningModule):
     @classmethod
     def load_from_checkpoint(
         cls,
-        checkpoint_path: str | Path | IO[bytes],
-        *args: Any,  # noqa: ANN401 - Lightning's signature
-        weights_only: bool = True,
+        checkpoint_path: str | Path | IO[Any],
+        map_location: Any = None,  # noqa: ANN401 - Lightning's signature
+        hparams_file: str | Path | None = None,
+        strict: bool | None = None,  # noqa: FBT001
+        weights_only: bool | None = True,  # noqa: FBT001, FBT002
         **kwargs: Any,  # noqa: ANN401
     ) -> Self:
         """Lightning's, but no code of the file runs unless `weights_only=False` asks for that.
@@ -89,7 +92,12 @@ class EnergyBasedModel(L.LightningModule):
                     "the flow if there is one"
                 )
         return super().load_from_checkpoint(
-            checkpoint_path, *args, weights_only=weights_only, **kwargs
+            checkpoint_path,
+            map_location=map_location,
+            hparams_file=hparams_file,
+            strict=strict,
+            weights_only=weights_only,
+            **kwargs,
         )
 
     @property
@@ -108,13 +116,15 @@ class EnergyBasedModel(L.LightningModule):
     @property
     def evaluated_energy(self) -> nn.Module:
         """The energy that is evaluated: the moving average once it has begun."""
-        begun = self.average is not None and self.average.n_averaged > 0
-        return self.average.module if begun else self.energy
+        average = self.average
+        begun = average is not None and average.n_averaged > 0
+        return average.module if average is not None and begun else self.energy
 
     def tilted(self, energy: nn.Module | None = None) -> ModelDensity:
         """The energy that is trained, or another, with what it tilts."""
         energy = self.energy if energy is None else energy
-        return ModelDensity(energy, self.base_flow or self.base, self.temperature, self.reference)
+        base = self.base.flow if isinstance(self.base, FrozenFlow) else self.base
+        return ModelDensity(energy, base, self.temperature, self.reference)
 
     def log_density(self, x: Tensor, energy: nn.Module | None = None) -> Tensor:
         """The model's unnormalised log-density -E(x)/T + log b(x), `(n, *event)` to `(n,)`.
@@ -202,14 +212,16 @@ class EnergyBasedModel(L.LightningModule):
     def _labelled_data(self) -> LabelledData | None:
         module = self._data_module
         classes = getattr(module, "kept_classes", ()) if hasattr(module, "labelled_points") else ()
-        return module if len(classes) > 0 else None
+        labelled: LabelledData | None = module if len(classes) > 0 else None
+        return labelled
 
     @property
     def _stored_data(self) -> StoredData | None:
         module = self._data_module
         told = ("bits_per_dimension", "nll_in_data_units")
-        return module if all(hasattr(module, name) for name in told) else None
+        stored: StoredData | None = module if all(hasattr(module, name) for name in told) else None
+        return stored
 
     @property
-    def _data_module(self) -> L.LightningDataModule | None:
-        return None if self._trainer is None else self._trainer.datamodule
+    def _data_module(self) -> Any:  # noqa: ANN401 - anybody's, which may tell one thing or another
+        return None if self._trainer is None else undeclared(self._trainer).datamodule

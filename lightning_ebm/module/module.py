@@ -9,9 +9,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import AttributeDict
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
-from lightning_ebm.energies import Energy
+from lightning_ebm.energies import AnyEnergy
 from lightning_ebm.evaluation.measures import Measure, default_measures
-from lightning_ebm.flows import Flow, as_flow
+from lightning_ebm.flows import AnyFlow, as_flow
 from lightning_ebm.module.accumulation import Accumulation
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.evaluation import Evaluation
@@ -26,6 +26,7 @@ from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_settings, save_settings
+from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
 from lightning_ebm.sampler import Sampler
@@ -93,9 +94,9 @@ class EBMLightningModule(TrainedByLightning):
 
     def __init__(
         self,
-        energy: Energy,
+        energy: AnyEnergy,
         sampler: Sampler,
-        flow: Flow | None = None,
+        flow: AnyFlow | None = None,
         base: Literal["gaussian", "flow", "none"] = "gaussian",
         base_widening: float = 1.0,
         temperature: float = 1.0,
@@ -133,7 +134,7 @@ class EBMLightningModule(TrainedByLightning):
         self.flow = None if flow is None else as_flow(flow)
         shape = getattr(bare(energy), "event_shape", ())
         self.reference = GaussianBase(base_widening, tuple(shape))
-        self.frozen_flow = FrozenFlow(self.flow) if base == "flow" else None
+        self.frozen_flow = FrozenFlow(needed(self.flow)) if base == "flow" else None
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature
         self.average = (

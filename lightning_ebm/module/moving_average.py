@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 
@@ -32,7 +32,7 @@ class MovingAverage(AveragedModel):
         """Move the averages towards a network's weights, and take over its buffers."""
         # The buffer may be on a device that would have to be waited for.
         count = int(self.n_averaged) if self._count is None else self._count
-        averaged = list(self.module.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
         current = [p.to(a.device) for a, p in zip(averaged, model.parameters(), strict=True)]
         if count == 0:
             torch._foreach_copy_(averaged, current)

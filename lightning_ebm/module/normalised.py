@@ -155,7 +155,7 @@ class NormalisedModel(EnergyBasedModel):
         Raises:
             SettingError: if points have another shape, or nothing is left to estimate it by.
         """
-        effort = {
+        effort: dict[str, Any] = {
             "n_samples": require_count("n_samples", n_samples, null=AS_MADE),
             "log_z_draws": require_count("log_z_draws", log_z_draws, null=AS_MADE),
             "annealing_steps": require_count(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from lightning.fabric.plugins.environments import TorchElasticEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from lightning_ebm.errors import SettingError
 

@@ -47,7 +47,8 @@ def pack(
 
 def shared_state(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """What is the same in all processes."""
-    return checkpoint.get(KEY, {})
+    shared: dict[str, Any] = checkpoint.get(KEY, {})
+    return shared
 
 
 def unpack(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -12,9 +13,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.needed import needed
+
+Made = TypeVar("Made")
 
 
-def rehearse(factories: Mapping[str, Callable | None], network: nn.Module) -> None:
+def rehearse(factories: Mapping[str, Callable[..., Any] | None], network: nn.Module) -> None:
     """Make an optimizer of stand-ins for a network's parameters, and its scheduler; step both.
 
     Their own constructors know what their options may be, and some options fail at a step alone.
@@ -30,11 +34,11 @@ def rehearse(factories: Mapping[str, Callable | None], network: nn.Module) -> No
     if not parameters:
         return
     (optimizer_key, make_optimizer), (scheduler_key, make_scheduler) = factories.items()
-    optimizer = _tried(optimizer_key, lambda: make_optimizer(parameters))
+    optimizer: Optimizer = _tried(optimizer_key, lambda: needed(make_optimizer)(parameters))
     _require_rates(optimizer_key, optimizer)
     for stand_in in parameters:
         stand_in.grad = torch.zeros_like(stand_in)
-    _tried(optimizer_key, optimizer.step)
+    _tried(optimizer_key, lambda: optimizer.step())
     if make_scheduler is None:
         return
     scheduler = _tried(scheduler_key, lambda: make_scheduler(optimizer))
@@ -52,7 +56,7 @@ def stand_ins(network: nn.Module) -> list[nn.Parameter]:
     ]
 
 
-def _tried(key: str, action: Callable[[], object]) -> object:
+def _tried(key: str, action: Callable[[], Made]) -> Made:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

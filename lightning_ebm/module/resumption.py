@@ -105,7 +105,7 @@ def _step_sizes(checkpoint: Mapping[str, Any], sampler: nn.Module) -> list[str]:
     for path, part in sampler.named_modules():
         if isinstance(part, StepSize):
             then = processes[0]["sampler"].get(f"{path}._extra_state", {})
-            now = part.get_extra_state()
+            now: Mapping[str, object] = part.get_extra_state()
             changed = [key for key in differing(then, now) if key != "log_value"]
             names = {key: path if key == "initial" else f"{path} {key}" for key in changed}
             clauses += [in_place_of(f"sampler.{names[k]}", now[k], then[k]) for k in changed]

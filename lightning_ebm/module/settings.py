@@ -12,8 +12,10 @@ from torch import nn
 from lightning_ebm.errors import SettingError
 from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
+from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare, refuse_batch_norm
 from lightning_ebm.ranges import require_count, require_not_negative, require_positive
+from lightning_ebm.undeclared import undeclared
 
 MOST_CHAINS = 10**8
 """The most chains or draws that a memory holds."""
@@ -30,7 +32,7 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
         for k, value in settings.items()
         if isinstance(value, (nn.Module, list)) or callable(value)
     ]
-    constructor = inspect.currentframe().f_back
+    constructor = needed(inspect.currentframe()).f_back
     module.save_hyperparameters(ignore=objects, frame=constructor)
     if "_instantiator" in module.hparams:
         module.save_hyperparameters(frame=constructor)
@@ -75,7 +77,8 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 def check_trainer(trainer: L.Trainer) -> None:
     """Raise `SettingError` if the trainer has what it would take no notice of, or cannot do."""
-    if any(isinstance(callback, LearningRateFinder) for callback in trainer.callbacks):
+    callbacks = undeclared(trainer).callbacks
+    if any(isinstance(callback, LearningRateFinder) for callback in callbacks):
         raise SettingError(
             "trainer has a LearningRateFinder (Tuner.lr_find), which looks for the rate at which "
             "a loss falls fastest, but an energy's loss hovers about 0 whatever the model is "
@@ -84,7 +87,7 @@ def check_trainer(trainer: L.Trainer) -> None:
         )
     # Barebones has none, and logs nothing.
     if not trainer.barebones:
-        require_count("trainer.log_every_n_steps", trainer.log_every_n_steps)
+        require_count("trainer.log_every_n_steps", undeclared(trainer).log_every_n_steps)
     require_count("trainer.accumulate_grad_batches", trainer.accumulate_grad_batches)
     for key in ("val_check_interval", "check_val_every_n_epoch"):
         if getattr(trainer, key) == 0:

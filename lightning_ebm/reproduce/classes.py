@@ -12,7 +12,7 @@ from lightning_ebm.evaluation.log_z import FEW_DRAWS
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
 from lightning_ebm.reproduce.run import Run
 
-FROM_FLOW = {"class_path": "Persistent", "init_args": {"first": "FromFlow"}}
+FROM_FLOW: dict[str, object] = {"class_path": "Persistent", "init_args": {"first": "FromFlow"}}
 SAMPLERS: dict[str, object] = {
     "flow_tempering": "flow_tempering",
     "flow_mcmc": {
@@ -22,9 +22,10 @@ SAMPLERS: dict[str, object] = {
     # Their own starts are the flow's draws already.
     "nt_ebm": "nt_ebm",
     "coopflow": "coopflow",
-} | {
-    name: {"class_path": name, "init_args": {"start": FROM_FLOW}}
-    for name in ("mala", "hmc", "ula")
+    **{
+        name: {"class_path": name, "init_args": {"start": FROM_FLOW}}
+        for name in ("mala", "hmc", "ula")
+    },
 }
 DIGITS: dict[str, tuple[list[int], list[int]]] = {
     "0 and 1": ([0, 1], [1, 3]),
@@ -143,6 +144,6 @@ def _draw_weights(panel: Axes, digits: str, outcomes: list[Outcome], owner: str)
             ]
             left = [i + k * width for i in places]
             panel.bar(left, heights, width, color=f"C{k - 1}", label=sampler)
-    panel.set_xticks([i + 0.4 for i in places], classes)
+    panel.set_xticks([i + 0.4 for i in places], [str(label) for label in classes])
     kind = {"samples": "fresh samples", "model": "the model, by weighted draws"}[owner]
     panel.set(title=f"{digits}: {kind}", ylabel="weight")

@@ -6,8 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.sentence_parser import SentenceParser
-from lightning_ebm.cli.traces import require_writable
 from lightning_ebm.reproduce.classes import Classes
 from lightning_ebm.reproduce.dimensionality import Dimensionality
 from lightning_ebm.reproduce.experiment import Experiment, carry_out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ DIMENSIONS = (2, 8, 16, 32, 64, 128)
 LADDER = [1.0, 0.7, 0.5, 0.35, 0.25]
 
 
-def flow_mcmc(**options: object) -> dict[str, object]:
+def flow_mcmc(**options: object) -> dict[str, Any]:
     """Flow-MCMC with five local steps a round, of chains that begin from the flow.
 
     Begun as noise, a chain may lie so far out that no proposal of the flow is accepted from there.

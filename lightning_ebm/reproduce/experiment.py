@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import yaml
 from matplotlib.figure import Figure
@@ -79,7 +80,7 @@ def carry_out(
     return [root / name for name in ("figure.png", "summary.csv", "results.csv", "runs.yaml")]
 
 
-def write_table(path: Path, rows: list[dict[str, object]]) -> None:
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows, all of the same columns, as CSV."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -98,14 +99,14 @@ def _complete_all(runs: list[Run], root: Path, n_workers: int) -> list[Outcome]:
     return [Outcome(run, metrics[run.name]) for run in runs]
 
 
-def _row(experiment: Experiment, outcome: Outcome) -> dict[str, object]:
+def _row(experiment: Experiment, outcome: Outcome) -> dict[str, Any]:
     measured = outcome.metrics or {}
     values = {name: measured.get(key) for name, key in experiment.columns.items()}
     return outcome.run.labels | {"diverged": outcome.metrics is None} | values
 
 
-def _summary(experiment: Experiment, rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    groups: dict[tuple[object, ...], list[dict[str, object]]] = {}
+def _summary(experiment: Experiment, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(tuple(row[key] for key in experiment.groups), []).append(row)
     return [
@@ -116,14 +117,14 @@ def _summary(experiment: Experiment, rows: list[dict[str, object]]) -> list[dict
     ]
 
 
-def _mean_and_deviation(rows: list[dict[str, object]], column: str) -> str:
+def _mean_and_deviation(rows: list[dict[str, Any]], column: str) -> str:
     values = [row[column] for row in rows if row[column] is not None]
     if not values:
         return ""
     return f"{mean(values):.4g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
 
 
-def _printed(rows: list[dict[str, object]]) -> str:
+def _printed(rows: list[dict[str, Any]]) -> str:
     lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(

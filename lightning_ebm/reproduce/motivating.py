@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from matplotlib.axes import Axes
@@ -12,9 +13,14 @@ from torch import Tensor
 from lightning_ebm.callbacks.drawing import draw_density, draw_points
 from lightning_ebm.data import TwoModes
 from lightning_ebm.evaluation.quadrature import LogDensity, evaluate, midpoints
+from lightning_ebm.needed import needed
 from lightning_ebm.reproduce.experiment import Experiment, Outcome
 from lightning_ebm.reproduce.run import Run, last_checkpoint
 from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, known_run
+from lightning_ebm.starts import Persistent
+
+if TYPE_CHECKING:
+    from lightning_ebm import EBMLightningModule
 
 RESOLUTION = 200
 EXTENT = (-6.5, 6.5)
@@ -62,14 +68,19 @@ class Motivating(Experiment):
         panels = figure.subplots(2, 4).flatten()
         _density(panels[0], target.log_prob, "(a) target, weights .2 and .8")
         _density(panels[1], ula.evaluated_log_density, "(b) EBM trained with ULA")
-        _points(panels[2], ula.sampler.start.bank, "(c) its MCMC chains")
+        _points(panels[2], _chains(ula), "(c) its MCMC chains")
         panels[3].axis("off")
         torch.manual_seed(0)
         _points(panels[4], target.sample(2000), "(d) training data")
-        _density(panels[5], flow_mcmc.flow.log_prob, "(e) companion flow")
+        _density(panels[5], needed(flow_mcmc.flow).log_prob, "(e) companion flow")
         _density(panels[6], flow_mcmc.evaluated_log_density, "(f) EBM trained with flow-MCMC")
-        _points(panels[7], flow_mcmc.sampler.start.bank, "(g) its MCMC chains")
+        _points(panels[7], _chains(flow_mcmc), "(g) its MCMC chains")
         return figure
+
+
+def _chains(model: EBMLightningModule) -> Tensor:
+    starts = (part for part in model.sampler.modules() if isinstance(part, Persistent))
+    return needed(next(starts).bank)
 
 
 def _density(panel: Axes, log_density: LogDensity, title: str) -> None:

@@ -9,10 +9,12 @@ import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.needed import needed
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Run:
     name: str
     config: str
     settings: dict[str, object] = field(default_factory=dict)
-    labels: dict[str, object] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
 
     def arguments(self, folder: Path) -> list[str]:
         """What follows `lightning fit`; a folder with a checkpoint goes on from it."""
@@ -99,7 +101,7 @@ def begin_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
+    needed(multiprocessing.parent_process()).join()
     os._exit(1)
 
 
@@ -109,5 +111,5 @@ def _print_to(descriptor: int) -> None:
 
 
 def _written(value: object) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**9).strip()
     return text.removesuffix("...").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lightning_ebm.reproduce.curves import Curve
 from lightning_ebm.reproduce.run import Run
 
@@ -29,7 +31,7 @@ def known_run(
     seed: int,
     *,
     n_steps: int,
-    labels: dict[str, object],
+    labels: dict[str, Any],
     settings: dict[str, object] | None = None,
 ) -> Run:
     """A run of `two_modes.yaml` on a known density.

@@ -13,6 +13,7 @@ from lightning_ebm.flows import Flow
 from lightning_ebm.standalone.summary import AGREED, APART, ENOUGH, Summary, rows_of
 
 if TYPE_CHECKING:
+    import numpy
     from xarray import DataTree
 
 
@@ -140,5 +141,5 @@ class SampleResult:
         return said
 
 
-def _chains_first(values: Tensor) -> object:
+def _chains_first(values: Tensor) -> numpy.ndarray:
     return values.transpose(0, 1).cpu().numpy()

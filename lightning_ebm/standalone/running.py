@@ -176,8 +176,8 @@ class _Run:
 
     def warm_up(self, n_draws: int) -> None:
         """Let step sizes adapt and the flow learn; then all stands still."""
-        learns = self.flow is not None and self.sampler.teaches_flow
-        teacher = Teacher(self.sampler, self.flow) if learns else None
+        flow = self.flow if self.sampler.teaches_flow else None
+        teacher = None if flow is None else Teacher(self.sampler, flow)
         self.sampler.train()
         for _ in range(n_draws):
             draw = self._draw(self.sampler)

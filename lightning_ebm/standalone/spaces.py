@@ -118,15 +118,17 @@ class Transformed:
 
     def to_target(self, y: Tensor) -> Tensor:
         """The point of the support."""
-        return self.transform(y)
+        x: Tensor = self.transform(y)
+        return x
 
     def from_target(self, x: Tensor) -> Tensor:
         """Where it comes from."""
-        return self.transform.inv(x)
+        y: Tensor = self.transform.inv(x)
+        return y
 
     def log_volume(self, y: Tensor) -> Tensor:
         """log|det ∂x/∂y|."""
-        log_det = self.transform.log_abs_det_jacobian(y, self.transform(y))
+        log_det: Tensor = self.transform.log_abs_det_jacobian(y, self.transform(y))
         return log_det.reshape(len(y), -1).sum(1)
 
 

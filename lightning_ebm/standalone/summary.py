@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -107,5 +108,5 @@ def _name(k: int, event: torch.Size) -> str:
     return f"x[{', '.join(reversed(place))}]"
 
 
-def _least(values: object) -> float:
+def _least(values: Iterable[float]) -> float:
     return min((value for value in values if value == value), default=math.nan)

@@ -14,7 +14,7 @@ from lightning_ebm.chain import per_point
 from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module.distribution import ModelDistribution
-from lightning_ebm.module.model import EnergyBasedModel
+from lightning_ebm.module.normalised import NormalisedModel
 from lightning_ebm.networks import bare
 from lightning_ebm.random_state import isolated
 
@@ -56,11 +56,12 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
     """
     if isinstance(target, ModelDistribution):
         target = target.model
-    if isinstance(target, EnergyBasedModel):
+    if isinstance(target, NormalisedModel):
         _refuse_sign(target, sign)
         problem = target.problem(None, target.evaluated_energy)
-        shape, like = tuple(target.event_shape), target.reference.mean
-        return Target(problem.log_density, shape, None, problem.networks, like.new_empty(0))
+        like = target.reference.mean.new_empty(0)
+        of_model = problem.log_density, tuple(target.event_shape), None, problem.networks
+        return Target(*of_model, like)
     if isinstance(target, Distribution):
         _refuse_sign(target, sign)
         return _of_distribution(target)
@@ -94,7 +95,7 @@ def _of_network(network: nn.Module, sign: Sign | None) -> Target:
     factor = 1.0 if sign == "log_density" else -1.0
 
     def log_density(x: Tensor) -> Tensor:
-        values = network(x)
+        values: Tensor = network(x)
         return factor * (values.squeeze(1) if values.dim() == 2 else values)
 
     shape = getattr(bare(network), "event_shape", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypedDict
 
 import numpy
 import torch
@@ -15,6 +16,14 @@ SMALLEST = 1e-3
 """Rejection that is lent to every pair, so that a ladder without any is placed evenly."""
 MOST_RUNGS = 10_000
 """Rungs beyond which no ladder is of use."""
+
+
+class Kept(TypedDict):
+    """What a checkpoint keeps of a ladder."""
+
+    betas: Tensor
+    rejections: Tensor
+    observed: int
 
 
 class Ladder(nn.Module):
@@ -103,7 +112,7 @@ class Ladder(nn.Module):
         self.betas = betas
         self.rejections = (self.barrier / (n_rungs - 1)).repeat(n_rungs - 1)
 
-    def get_extra_state(self) -> dict[str, Tensor | int]:
+    def get_extra_state(self) -> Kept:
         """What a checkpoint keeps."""
         return {
             "betas": self.betas,
@@ -111,7 +120,7 @@ class Ladder(nn.Module):
             "observed": self.observed,
         }
 
-    def set_extra_state(self, state: dict[str, Tensor | int]) -> None:
+    def set_extra_state(self, state: Kept) -> None:
         """Take up what a checkpoint kept."""
         self.betas = state["betas"].cpu()
         self.rejections = state["rejections"].cpu()

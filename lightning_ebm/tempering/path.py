@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, Ends, per_point
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import (
     Distribution,
     Evaluations,
@@ -47,10 +48,10 @@ class GeometricPath:
         density, reference = problem.log_density, problem.proposal
         if reference is None:
             raise ValueError("tempering needs a flow to begin from, and this problem has none")
-        tilts = isinstance(density, Tilt) and density.base is reference
-        return GeometricPath(
-            reference, density, density.tilt if tilts else None, problem.evaluations
-        )
+        tilt = None
+        if isinstance(density, Tilt) and density.base is reference:
+            tilt = density.tilt
+        return GeometricPath(reference, density, tilt, problem.evaluations)
 
     def ends(self, x: Tensor) -> Ends:
         """Log-densities of both ends and their scores at points `(n, *event)`."""
@@ -78,7 +79,7 @@ def on_path(chain: Chain, beta: Tensor) -> Chain:
 
     A chain at which the weight is 0 has no density at any β above 0, and that of ρ at 0.
     """
-    log_reference, log_weight, reference_score, weight_score = chain.ends
+    log_reference, log_weight, reference_score, weight_score = needed(chain.ends)
     beta = beta.to(log_weight)
     # 0 · ∞ is not a number, and at β = 0 the weight has no say.
     hot = beta == 0
@@ -100,8 +101,8 @@ class Rungs(Problem):
             in a row.
     """
 
-    path: GeometricPath | None = None
-    beta: Tensor | None = None
+    path: GeometricPath = field(kw_only=True)
+    beta: Tensor = field(kw_only=True)
 
     @staticmethod
     def of(problem: Problem, path: GeometricPath, beta: Tensor) -> Rungs:
@@ -118,12 +119,12 @@ class Rungs(Problem):
     def density_at(self, x: Tensor) -> Known:
         """Log-density and those of the ends."""
         chain = on_path(Chain(x, ends=self.path.values(x)), _for_each(self.beta, x))
-        return chain.log_prob, None, chain.ends
+        return needed(chain.log_prob), None, chain.ends
 
     def score_at(self, x: Tensor) -> Known:
         """Log-density, score and those of the ends."""
         chain = on_path(Chain(x, ends=self.path.ends(x)), _for_each(self.beta, x))
-        return chain.log_prob, chain.score, chain.ends
+        return needed(chain.log_prob), chain.score, chain.ends
 
 
 def _for_each(beta: Tensor, x: Tensor) -> Tensor:

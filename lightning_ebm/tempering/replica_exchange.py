@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lightning_ebm.chain import Chain, Ends, joined, taken
 from lightning_ebm.kernels import Info, Kernel, in_turn
 from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count
 from lightning_ebm.tempering.exchange import Exchange, exchange
@@ -116,18 +117,18 @@ class ReplicaExchange(nn.Module):
             self.replicas.rounds += 1
             chain, info = self.moved(moving, kept)
             stack = joined(taken(fresh, slice(t * n, (t + 1) * n)), chain)
-            swaps = self.swaps(stack.ends, betas)
+            swaps = self.swaps(needed(stack.ends), betas)
             rejections.append(swaps.rejections)
             rows = (swaps.order * n + torch.arange(n, device=beta.device)).flatten()
-            after = stack.ends.log_weight.view(-1, n)[1:]
+            after = needed(stack.ends).log_weight.view(-1, n)[1:]
             stack = on_path(taken(stack, rows), beta)
             born = self._carried(born, swaps.order, self.replicas.rounds)
             arrived = self._carried(arrived, swaps.order, False)
             arrivals = ~arrived[-1]
             yield Round(
                 chain=stack,
-                log_weights=stack.ends.log_weight.view(-1, n),
-                before=kept.ends.log_weight.view(n_moving, n),
+                log_weights=needed(stack.ends).log_weight.view(-1, n),
+                before=needed(kept.ends).log_weight.view(n_moving, n),
                 after=after,
                 rejections=swaps.rejections,
                 moved=_differ(chain.x, kept.x).view(n_moving, n).to(after.dtype).mean(1),
@@ -167,7 +168,7 @@ class ReplicaExchange(nn.Module):
         The energy has changed since the last draw: what was known at kept points is not.
         """
         ends, split = path.ends(torch.cat([kept.x, fresh.x])), len(kept.x)
-        old, new = Ends(*(e[:split] for e in ends)), Ends(*(e[split:] for e in ends))
+        old, new = taken(ends, slice(split)), taken(ends, slice(split, None))
         kept = on_path(kept._replace(ends=old), moving.beta)
         fresh = on_path(fresh._replace(ends=new), torch.zeros_like(new.log_weight))
         return self.local.prepare(moving, kept), self.local.prepare(moving, fresh)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, TypedDict
 
 import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain
+from lightning_ebm.needed import needed
 from lightning_ebm.starts import Bank, dealt
 
 State = dict[str, Tensor]
 """`x`, `born` and `arrived`, and what else a kernel keeps of a state; `(n, K-1, ...)` each."""
+
+
+class Kept(TypedDict):
+    """What a checkpoint keeps: the columns, if there are any, and the rounds so far."""
+
+    bank: State | None
+    rounds: int
 
 
 class Replicas(Bank):
@@ -46,30 +54,32 @@ class Replicas(Bank):
         missing = n - (0 if self.bank is None else len(self.bank["x"]))
         if missing > 0:
             self._add(draw(missing * n_moving).unflatten(0, (missing, n_moving)))
-        everyone = n == len(self.bank["x"])
-        places = torch.arange(n) if everyone else torch.randperm(len(self.bank["x"]))[:n]
-        self.places = places.to(self.bank["x"].device)
-        return {name: part[self.places] for name, part in self.bank.items()}
+        bank = needed(self.bank)
+        everyone = n == len(bank["x"])
+        places = torch.arange(n) if everyone else torch.randperm(len(bank["x"]))[:n]
+        self.places = places = places.to(bank["x"].device)
+        return {name: part[places] for name, part in bank.items()}
 
     def end(self, columns: State) -> None:
         """Write the columns back to their own places."""
-        whole = len(columns["x"]) == len(self.bank["x"])
+        bank, places = needed(self.bank), needed(self.places)
+        whole = len(columns["x"]) == len(bank["x"])
         for name, part in columns.items():
             if whole:
-                self.bank[name] = part.detach()
-            elif name in self.bank:
-                self.bank[name] = self.bank[name].index_copy(0, self.places, part.detach())
+                bank[name] = part.detach()
+            elif name in bank:
+                bank[name] = bank[name].index_copy(0, places, part.detach())
 
     def forget(self) -> None:
         """Empty the bank."""
         self.bank, self.rounds = None, 0
 
-    def get_extra_state(self) -> dict[str, State | int | None]:
+    def get_extra_state(self) -> Kept:
         """What a checkpoint keeps."""
         bank = None if self.bank is None else {k: v.clone() for k, v in self.bank.items()}
         return {"bank": bank, "rounds": self.rounds}
 
-    def set_extra_state(self, state: dict[str, State | int | None]) -> None:
+    def set_extra_state(self, state: Kept) -> None:
         """Take up what a checkpoint kept."""
         bank = state["bank"]
         self.bank = None if bank is None else {k: v.clone() for k, v in bank.items()}
@@ -109,10 +119,11 @@ class Replicas(Bank):
         # What a kernel kept of the old columns it draws anew for all.
         self.bank = {name: torch.cat([self.bank[name], part]) for name, part in more.items()}
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Replicas:  # noqa: FBT001, FBT002
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002
         if self.bank is not None:
             self.bank = {name: fn(part) for name, part in self.bank.items()}
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's has no types
+        return self
 
 
 def _on_rungs(columns: State, n_moving: int) -> State:

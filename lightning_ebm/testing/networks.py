@@ -21,6 +21,8 @@ class WatchfulEnergy(nn.Module):
     which the problem has applied already.
     """
 
+    calls: Tensor
+
     def __init__(self, known: Known) -> None:
         super().__init__()
         self.known = known

@@ -65,4 +65,5 @@ def uneven(event_shape: tuple[int, ...], scale: float = 1.0) -> Normal:
 def chi_square(z: Tensor) -> Tensor:
     """Distribution function of |z|², z standard normal `(..., d)`."""
     halves = z.double().square().sum(-1) / 2
-    return torch.special.gammainc(torch.full_like(halves, z.shape[-1] / 2), halves)
+    value: Tensor = torch.special.gammainc(torch.full_like(halves, z.shape[-1] / 2), halves)
+    return value

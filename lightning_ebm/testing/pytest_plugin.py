@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lightning_ebm.needed import needed
+
 if TYPE_CHECKING:
+    from lightning_ebm.sampler import Sampler
     from lightning_ebm.testing.report import Report
 
 
@@ -58,7 +61,7 @@ class SamplerChecks(pytest.Collector):
 class SamplerCheck(pytest.Item):
     """One check of one sampler."""
 
-    def __init__(self, *, sampler: object, **keywords: object) -> None:
+    def __init__(self, *, sampler: Sampler, **keywords: Any) -> None:  # noqa: ANN401 - of pytest
         super().__init__(**keywords)
         self.sampler = sampler
 
@@ -73,10 +76,12 @@ class SamplerCheck(pytest.Item):
         if finding.passed is False:
             raise AssertionError(sentence)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None
+    ) -> str:
         """The sentence, without a traceback through the kit."""
         return str(excinfo.value)
 
     def reportinfo(self) -> tuple[str, None, str]:
         """Where the item is said to be."""
-        return "lightning_ebm.testing", None, f"{self.parent.name}: {self.name}"
+        return "lightning_ebm.testing", None, f"{needed(self.parent).name}: {self.name}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lightning_ebm.needed import needed
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -58,7 +60,7 @@ class CheckFailed(AssertionError):
     """
 
     def __init__(self, report: Report) -> None:
-        failure = report.first_failure()
+        failure = needed(report.first_failure())
         super().__init__(
             f"{report.sampler} fails the check '{failure.check}': {failure.sentence}\n\n{report}"
         )

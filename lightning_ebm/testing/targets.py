@@ -76,7 +76,8 @@ class Known:
         """Distribution function along a direction, at points `(..., d)`."""
         deviations = (direction @ self.covariances() @ direction).sqrt()
         standard = ((x @ direction)[..., None] - self.means @ direction) / deviations
-        return torch.special.ndtr(standard) @ self.weights
+        value: Tensor = torch.special.ndtr(standard) @ self.weights
+        return value
 
     def problem(self, reference: Distribution, n_data: int = 256) -> Problem:
         """The target as a problem, unnormalised, with an imperfect flow and exact data."""
@@ -95,7 +96,7 @@ class Known:
     def _joint(self, x: Tensor) -> Tensor:
         centred = x[:, None] - self.means.to(x)
         whitened = torch.einsum("kij,nkj->nki", self.roots.inverse().to(x), centred)
-        scale = self.weights.log() - torch.linalg.slogdet(self.roots).logabsdet
+        scale: Tensor = self.weights.log() - torch.linalg.slogdet(self.roots).logabsdet
         return scale.to(x) - whitened.square().sum(2) / 2 - LOG_TWO_PI * x.shape[1] / 2
 
 

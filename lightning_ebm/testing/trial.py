@@ -130,7 +130,7 @@ def telling_scale(sampler: Sampler, event_shape: tuple[int, ...]) -> float:
         jumps[scale] = _jump(sampler, uneven(event_shape, scale))
         if jumps[scale] >= LEAST_JUMP:
             return scale
-    return max(reversed(jumps), key=jumps.get)
+    return max(reversed(jumps), key=lambda scale: jumps[scale])
 
 
 def whole_bank(sampler: Sampler, n: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
@@ -14,7 +15,8 @@ WORTHLESS, HEAVY = 0.7, 0.25
 al. 2024; a tail that holds little does no harm."""
 
 
-class Tail(NamedTuple):
+@dataclass(frozen=True)
+class Tail:
     """The upper tail of positive values as fitted by a generalized Pareto law.
 
     Attributes:
@@ -102,7 +104,7 @@ def fit_tail(values: Tensor) -> Tail:
     # Values alike but for rounding, or of a few levels, have no tail to fit.
     if excess[size // 4 - 1] <= 1e-9 * ordered[-1]:
         return Tail(sample)
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     one_chain = ordered.cpu().numpy()[None]
     k = float(array_stats.pareto_khat(one_chain, r_eff=1, tail="right"))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor
 
+from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.importance_report import importance_report
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.quadrature_report import density_report
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """What can be drawn from."""
+
+    def sample(self, n: int) -> Tensor:
+        """Draw n points `(n, *event)`."""
 
 
 class KnownDensityError(Measure):
@@ -28,14 +40,19 @@ class KnownDensityError(Measure):
             found = density_report(log_density, density, data, evidence.resolution, draws)
             evidence.log_z = found.figures["model/log_z"]
         else:
+            if not isinstance(density, Drawn):
+                raise SettingError(
+                    f"data.density is {type(density).__name__}, which cannot be drawn from, as it "
+                    "must where points have other than 2 coordinates: give it a method sample(n)"
+                )
             found = importance_report(log_density, density, data, draws=draws)
         evidence.model_weights = _weights(found.figures, len(density.mode_weights))
         evidence.doubts += found.doubts
         evidence.faults += found.faults
-        return found.figures
+        return dict(found.figures)
 
 
-def _weights(figures: Figures, n_modes: int) -> tuple[Tensor, Tensor]:
+def _weights(figures: Mapping[str, float], n_modes: int) -> tuple[Tensor, Tensor]:
     names = [f"model/mode_weight{{}}_{k}" for k in range(n_modes)]
     weights = [figures[name.format("")] for name in names]
     errors = [figures.get(name.format("_standard_error"), 0.0) for name in names]

@@ -21,6 +21,7 @@ from lightning_ebm.evaluation.measures.weight_agreement import (
 )
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights, Weights
+from lightning_ebm.needed import needed
 
 
 class SampledModeWeights(Measure):
@@ -75,7 +76,7 @@ class SampledClassWeights(Measure):
         sampled = _weights_of_samples(metric, evidence, "class", evidence.labels)
         figures = _figures(sampled, "class", evidence.labels, truth)
         figures |= _named("data/class_weight", evidence.labels, truth)
-        figures["classifier/accuracy"] = self.accuracy
+        figures["classifier/accuracy"] = needed(self.accuracy)
         if evidence.weighted is not None:
             members = metric.membership(evidence.weighted.x)
             if evidence.flow is not None:
@@ -99,7 +100,7 @@ class SampledClassWeights(Measure):
 
     def _classifier(self, evidence: Evidence) -> nn.Module:
         if self.accuracy is None:
-            x, labels = evidence.labelled.labelled_points(self.n_training)
+            x, labels = needed(evidence.labelled).labelled_points(self.n_training)
             x, labels = x.to(evidence.data.device), labels.to(evidence.data.device)
             held_out = len(x) // 5
             if self.classifier is None:
@@ -107,7 +108,7 @@ class SampledClassWeights(Measure):
                     x[held_out:], labels[held_out:], len(evidence.labels)
                 )
             self.accuracy = accuracy(self.classifier, x[:held_out], labels[:held_out])
-        return self.classifier
+        return needed(self.classifier)
 
 
 class ModelWeights(NamedTuple):
@@ -124,7 +125,7 @@ def _of_model(evidence: Evidence, metric: ClassWeights, members: Tensor) -> Mode
     What the ladder's own states at β = 1 say is a second estimate; where the two, or the halves of
     the run, do not agree that speaks against trust.
     """
-    log_weights = evidence.weighted.log_weights
+    log_weights = needed(evidence.weighted).log_weights
     worth = importance_sampling(log_weights).ess
     ladder = None if evidence.flow is None or evidence.flow_tells else evidence.ladder
     if ladder is None:

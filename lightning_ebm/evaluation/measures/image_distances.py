@@ -41,7 +41,9 @@ class ImageDistances(Measure):
                 "lower it, or raise model.n_samples"
             )
         features = _Features(self.feature_network).to(real.device)
-        fid = FrechetInceptionDistance(features, input_img_size=tuple(real.shape[1:]))
+        channels, height, width = real.shape[1:]
+        size = (channels, height, width)
+        fid = FrechetInceptionDistance(features, input_img_size=size)
         kid = KernelInceptionDistance(features, subset_size=self.kid_subset_size)
         for metric in (fid, kid):
             metric.to(real.device)
@@ -64,4 +66,5 @@ class _Features(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(x.float()).flatten(1)
+        features: Tensor = self.network(x.float())
+        return features.flatten(1)

@@ -9,6 +9,7 @@ from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.log_z import Sandwich
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.evaluation.quadrature import evaluate
+from lightning_ebm.needed import needed
 
 
 class Likelihood(Measure):
@@ -41,14 +42,15 @@ class Likelihood(Measure):
 
 
 def _against_quadrature(evidence: Evidence, sandwich: Sandwich) -> Figures:
-    if math.isnan(evidence.log_z):
+    log_z = needed(evidence.log_z)
+    if math.isnan(log_z):
         return {"log_z/error": math.nan, "log_z/covers_quadrature": math.nan}
     low, high = sandwich.interval
-    covers = low <= evidence.log_z <= high
+    covers = low <= log_z <= high
     if not covers:
-        evidence.doubts.append(f"log Z by quadrature is {evidence.log_z:.3f}")
+        evidence.doubts.append(f"log Z by quadrature is {log_z:.3f}")
     return {
-        "log_z/error": sandwich.log_z - evidence.log_z,
+        "log_z/error": sandwich.log_z - log_z,
         "log_z/covers_quadrature": float(covers),
     }
 

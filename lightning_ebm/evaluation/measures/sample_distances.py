@@ -5,6 +5,7 @@ from __future__ import annotations
 from lightning_ebm.evaluation.distances import maximum_mean_discrepancy, sliced_wasserstein
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.needed import needed
 
 
 class SampleDistances(Measure):
@@ -23,7 +24,7 @@ class SampleDistances(Measure):
         if evidence.draws:
             samples["chains"] = evidence.draws[-1]
         if evidence.flow is not None:
-            samples["flow"] = evidence.weighted.x
+            samples["flow"] = needed(evidence.weighted).x
         points = {name: x[: self.n_points] for name, x in samples.items()}
         figures: Figures = {}
         for one, other in (("chains", "data"), ("flow", "data"), ("chains", "flow")):

@@ -51,10 +51,10 @@ def _share_at_zero_density(evidence: Evidence) -> float:
 
 def _share_unmoved(evidence: Evidence) -> float | None:
     if not evidence.followed:
-        share = evidence.info.get("unmoved")
-        if share is None:
+        unmoved = evidence.info.get("unmoved")
+        if unmoved is None:
             return None
-        share, n = float(share), len(evidence.draws[-1]) * len(evidence.draws)
+        share, n = float(unmoved), len(evidence.draws[-1]) * len(evidence.draws)
         sentence = f"{round(share * n)} of {n} chains ended where they began"
     elif len(evidence.draws) < 2:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -57,7 +58,7 @@ def chains_are_independent(sampler: Sampler) -> tuple[bool | None, str]:
     words = f"moving the start of 1 of 16 chains moved {moved}"
     if moved > 1:
         for beside, trial in (("far away", _beside_displaced), ("at rest", _sums)):
-            keeps, seen = judge(lambda effort, trial=trial: trial(sampler, effort))
+            keeps, seen = judge(partial(trial, sampler))
             words += f"; beside chains {beside} {seen}"
             if not keeps:
                 return keeps, words
@@ -77,7 +78,7 @@ def _moved_by_one(sampler: Sampler) -> int:
         problem = replace(near(Normal((2,))), reference=start, data=start.sample(16)[0])
         torch.manual_seed(5)
         ends.append(torch.stack([sampler(problem, 16).x for _ in range(8)])[-1])
-    return int((torch.cdist(*ends).amin(1) > 1e-5).sum())
+    return int((torch.cdist(ends[0], ends[1]).amin(1) > 1e-5).sum())
 
 
 def _beside_displaced(sampler: Sampler, effort: int) -> Averages:

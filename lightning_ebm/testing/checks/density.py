@@ -30,7 +30,7 @@ FAR = 30.0
 MOST_CALLS = 30_000
 
 
-def non_finite_rejected(sampler: Sampler) -> tuple[bool, str]:
+def non_finite_rejected(sampler: Sampler) -> tuple[bool | None, str]:
     """Chains never come to where the log-density is NaN or infinite, and count their tries.
 
     Local chains all begin where it is finite. Those of a flow may not, but an exact sampler moves

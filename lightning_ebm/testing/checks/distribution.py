@@ -78,8 +78,13 @@ def bias(sampler: Sampler) -> tuple[bool | None, str]:
     if sampler.exact:
         return True, "exact: none to measure"
     kernel = getattr(sampler, "kernel", None)
-    persists = isinstance(sampler, MCMC) and isinstance(sampler.start, Persistent)
-    if persists and type(kernel) is ULA and not sampler.latent and not sampler.start.restart:
+    if (
+        isinstance(sampler, MCMC)
+        and isinstance(sampler.start, Persistent)
+        and type(kernel) is ULA
+        and not sampler.latent
+        and not sampler.start.restart
+    ):
         variance = 1 / (1 - float(kernel.step_size(torch.zeros(()))) / 2)
         law = Normal((1,), deviation=variance**0.5)
         target = Normal((1,))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Sampler
+from lightning_ebm.testing.networks import HeavyFlow
 from lightning_ebm.testing.normal import Normal
 from lightning_ebm.testing.targets import near
 from lightning_ebm.testing.trial import NOT_EXACT, Experiment, keeps
@@ -70,8 +71,11 @@ def flow_moves(sampler: Sampler) -> tuple[bool | None, str]:
         return True, NOT_EXACT
 
     def change(problem: Problem, t: int) -> Problem:
+        flow = problem.flow
+        if not isinstance(flow, HeavyFlow):
+            raise TypeError(f"the flow is a {type(flow).__name__}, not the one of these checks")
         with torch.no_grad():
-            scale = problem.flow.log_scale
+            scale: Tensor = flow.log_scale
             scale += torch.tensor(STRETCH).log() * (1 if t % 2 else -1)
         return problem
 

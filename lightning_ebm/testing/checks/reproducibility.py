@@ -74,4 +74,6 @@ def _draws(sampler: Sampler, seed: int) -> Tensor:
 def _equal(one: object, other: object) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_equal, one, other))
-    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+    if isinstance(one, Tensor):
+        return isinstance(other, Tensor) and torch.equal(one, other)
+    return one == other
