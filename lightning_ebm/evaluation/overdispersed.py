@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.evaluation.ladder import CHUNK, replica_exchange
+from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.tempering import Ladder, LadderRecord, ReplicaExchange
 
@@ -63,12 +64,11 @@ def forget(space: Problem, ladder: LadderRecord, x: Tensor) -> Forgetting:
         n_rounds += CHUNK
         *_, latest = exchange.rounds(space, len(left), CHUNK)
         last[left] = space.to_data(latest.top.x)
-        state = exchange.replicas.get_extra_state()
-        keeps = (state["bank"]["born"] <= begun).any(1)
+        columns = needed(exchange.replicas.bank)
+        keeps = (columns["born"] <= begun).any(1)
         forgotten[left] = ~keeps
         left = left[keeps]
-        bank = {name: part[keeps] for name, part in state["bank"].items()}
-        exchange.replicas.set_extra_state(state | {"bank": bank})
+        exchange.replicas.bank = {name: part[keeps] for name, part in columns.items()}
     return Forgetting(forgotten, last, n_rounds)
 
 
@@ -88,9 +88,8 @@ def _tuned(space: Problem, ladder: LadderRecord, n: int) -> ReplicaExchange:
 def _begin(exchange: ReplicaExchange, z: Tensor, n_moving: int) -> None:
     """Columns whose moving states are all at their point of `(n, *event)`, as old as the run."""
     rounds, everywhere = exchange.replicas.rounds, (len(z), n_moving)
-    bank = {
+    exchange.replicas.bank = {
         "x": z.detach()[:, None].repeat(1, n_moving, *(1 for _ in z.shape[1:])),
         "born": torch.full(everywhere, rounds, device=z.device),
         "arrived": torch.ones(everywhere, dtype=torch.bool, device=z.device),
     }
-    exchange.replicas.set_extra_state({"bank": bank, "rounds": rounds})
