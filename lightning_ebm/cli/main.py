@@ -60,9 +60,9 @@ def _answer(args: list[str]) -> None:
 
         describe_samplers(args[1:])
     elif command == "reproduce":
-        from lightning_ebm.reproduce.command import reproduce
+        from lightning_ebm.cli.reproduce import reproduce
 
-        reproduce(args[1:])
+        reproduce(args[1:], main)
     elif command == "init":
         from lightning_ebm.cli.init import init
 
