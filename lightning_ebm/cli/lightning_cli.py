@@ -26,6 +26,7 @@ from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
+from lightning_ebm.cli.noise import spare_advice_on_workers, without_noise
 from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.own_defaults import left_behind, own_defaults
 from lightning_ebm.cli.parser import Parser, ParserError
@@ -57,7 +58,8 @@ def run(args: list[str]) -> None:
     """
     args, origin = with_origin(resolve(args))
     try:
-        EBMCLI(args, origin)
+        with without_noise():
+            EBMCLI(args, origin)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
 
@@ -202,6 +204,7 @@ class EBMCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Note what is on disk, and see that the checkpoint fits, before anything is written."""
         require_cores(self.trainer)
+        spare_advice_on_workers(self.datamodule)
         self.traces = Traces(self.trainer)
         for callback in self.trainer.checkpoint_callbacks if self.subcommand == "fit" else ():
             folder = getattr(callback, "dirpath", None)
