@@ -67,6 +67,10 @@ def _answer(args: list[str]) -> None:
         from lightning_ebm.cli.init import init
 
         init(args[1:])
+    elif command == "completion":
+        from lightning_ebm.cli.completion import completion
+
+        completion(args[1:])
     elif command is None or not (command in SUBCOMMANDS or command.startswith("-")):
         raise SettingError(unknown_subcommand(command))
     else:
