@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
+from lightning_ebm.ends import Ends
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Known, Problem
 
@@ -51,22 +52,6 @@ class Chain(NamedTuple):
             numbers.append(reduce(add, wide).flatten(1).sum(1))
         total: Tensor = reduce(add, numbers)
         return total - total == 0
-
-
-class Ends(NamedTuple):
-    """What is known at n points of the two ends of a geometric path, log ρ + β log w.
-
-    Attributes:
-        log_reference: log ρ `(n,)`.
-        log_weight: log w = log p̃ - log ρ `(n,)`.
-        reference_score: gradient of log ρ `(n, *event)`, or None.
-        weight_score: gradient of log w `(n, *event)`, or None.
-    """
-
-    log_reference: Tensor
-    log_weight: Tensor
-    reference_score: Tensor | None = None
-    weight_score: Tensor | None = None
 
 
 def with_log_proposal(problem: Problem, chain: Chain) -> Chain:

@@ -1,5 +1,8 @@
 """What a user's own settings, data and plug-ins can cause, and what is not to be kept."""
 
+INTERNAL, REFUSED, DIVERGED = 1, 2, 3
+"""Exit statuses: a fault of the library's, of the user's, and a training that diverged."""
+
 
 class SettingError(ValueError):
     """A setting that cannot work: its message names the key, the value and the remedy."""

@@ -16,10 +16,6 @@ from lightning_ebm.finite import require_all_finite, require_state_finite
 from lightning_ebm.flows import Flow
 from lightning_ebm.resumed_optimizer import configuration, take_up
 from lightning_ebm.resuming import CONFIGURED, say
-from lightning_ebm.schedulers import JointScheduler
-
-__all__ = ["JointOptimizer", "JointScheduler", "decay_layers_only"]
-
 
 AVERAGING = (Adam, AdamW, NAdam, RAdam, RMSprop)
 """What these keep lies between gradients, and squares of gradients, that were finite."""

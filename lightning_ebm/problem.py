@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from lightning_ebm.ends import Ends
 from lightning_ebm.errors import SettingError
-
-if TYPE_CHECKING:
-    from lightning_ebm.chain import Ends
 
 
 class Distribution(Protocol):
@@ -64,7 +62,7 @@ class Tilt:
         return self.tilt(x) + self.base.log_prob(x)
 
 
-Known = tuple[Tensor, Tensor | None, "Ends | None"]
+Known = tuple[Tensor, Tensor | None, Ends | None]
 """What a chain is told of points: log-density, score, and the ends of a path, where it is on one.
 """
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lightning_ebm.sampler import Sampler
 
 GROUP = "lightning_ebm.samplers"
+NAMES = "lightning_ebm.plugins"
+"""The module whose names are registered samplers."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,18 @@ def named(name: str) -> type[Sampler] | None:
         except SettingError:
             return None
         if found.__name__ != name:
-            place = {"__module__": "lightning_ebm.plugins", "__doc__": found.__doc__}
+            place = {"__module__": NAMES, "__doc__": found.__doc__}
             found = type(name, (found,), place)
         _named[name] = found
     return _named[name]
 
 
 _named: dict[str, type[Sampler]] = {}
+
+
+def implementation(found: type) -> type:
+    """The class itself, of one that is called by its registered name."""
+    return found.__base__ if found.__module__ == NAMES else found
 
 
 def unknown_name(name: str) -> str:

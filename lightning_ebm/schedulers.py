@@ -10,16 +10,14 @@ import copy
 import math
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.optimizers import JointOptimizer
 from lightning_ebm.resuming import CONFIGURED, class_name, differing, in_place_of, plain, say
-
-if TYPE_CHECKING:
-    from lightning_ebm.optimizers import JointOptimizer
 
 BEHIND = "behind"
 """Where a saved state says how many steps, or epochs, of training are behind it."""

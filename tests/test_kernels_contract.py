@@ -11,7 +11,8 @@ from targets import GaussianMixture, StandardNormal, bad_proposal, two_direction
 from torch import nn
 
 from lightning_ebm import MCMC, Problem, RealNVP
-from lightning_ebm.chain import Chain, Ends
+from lightning_ebm.chain import Chain
+from lightning_ebm.ends import Ends
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import (
     HMC,

@@ -9,6 +9,9 @@ from typing import Any
 
 import yaml
 
+NAME = re.compile(r"(?!(?:null|none|true|false)$)(?!.*\.ya?ml$)[^\W\d][\w.]*", re.IGNORECASE)
+"""What can name a class, and is no file of YAML."""
+
 
 def value_of(option: str, args: list[str]) -> str | None:
     """The last value given for an option, as `--option=value` or `--option value`."""
@@ -44,6 +47,30 @@ def class_at(key: str, args: list[str]) -> str | None:
         if isinstance(value, str):
             return value
     return None
+
+
+def classes_first(args: list[str]) -> list[str]:
+    """Arguments in which a class stands before what is said of its settings, whatever came first.
+
+    `--model.sampler.step_size=.1 --model.sampler=ula` speaks of ula's step size. Settings in
+    front of a `--config` stay there.
+    """
+    arranged: list[list[str]] = []
+    for argument in args:
+        if argument.startswith("--") or argument == "-c" or not arranged:
+            arranged.append([])
+        arranged[-1].append(argument)
+    since = 0
+    for place, words in enumerate(arranged):
+        option, _, value = " ".join(words).replace("=", " ", 1).partition(" ")
+        if option in {"--config", "-c"}:
+            since = place + 1
+        elif NAME.fullmatch(value):
+            key = option.removesuffix(".class_path") + "."
+            earlier = [k for k in range(since, place) if arranged[k][0].startswith(key)]
+            if earlier:
+                arranged.insert(earlier[0], arranged.pop(place))
+    return [word for words in arranged for word in words]
 
 
 def mentioned(words: Iterable[str], args: list[str]) -> set[str]:

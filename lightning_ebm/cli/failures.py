@@ -7,11 +7,9 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from lightning_ebm.errors import PlugInError, SettingError
+from lightning_ebm.errors import DIVERGED, INTERNAL, REFUSED, PlugInError, SettingError
 
 LOG = "lightning_error.log"
-INTERNAL, REFUSED, DIVERGED = 1, 2, 3
-"""Exit statuses: a fault of the library's, of the user's, and a training that diverged."""
 
 
 class RunFailure(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NoReturn
 
 import lightning as L
 from jsonargparse import Namespace
@@ -20,14 +19,17 @@ from lightning_ebm.checkpoints import RunCheckpoint
 from lightning_ebm.checkpoints.opening import open_checkpoint
 from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.checkpoints.writable import require_writable
-from lightning_ebm.cli.arguments import class_at, mentioned
+from lightning_ebm.cli.arguments import class_at, classes_first, mentioned
 from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
 from lightning_ebm.cli.failures import RunFailure
 from lightning_ebm.cli.faults import fault_in, refusal
+from lightning_ebm.cli.noise import spare_advice_on_workers, without_noise
 from lightning_ebm.cli.origin import Origin, with_origin
+from lightning_ebm.cli.own_defaults import left_behind, own_defaults
+from lightning_ebm.cli.parser import Parser, ParserError
 from lightning_ebm.cli.run_place import (
     explain_in_tensorboard,
     go_on_in_folder,
@@ -42,7 +44,6 @@ from lightning_ebm.cli.then_test import run_test
 from lightning_ebm.cli.time_limit import end_if_time_is_up
 from lightning_ebm.cli.traces import Traces
 from lightning_ebm.errors import SettingError
-from lightning_ebm.foreign_parts import PartsParser
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count
@@ -57,7 +58,8 @@ def run(args: list[str]) -> None:
     """
     args, origin = with_origin(resolve(args))
     try:
-        EBMCLI(args, origin)
+        with without_noise():
+            EBMCLI(args, origin)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
 
@@ -68,20 +70,6 @@ def _load_samplers(args: list[str]) -> None:
     asks = any(argument in {"-h", "--help"} or ".help" in argument for argument in args)
     for word in names if asks else mentioned(names, args):
         named(names[word])
-
-
-class ParserError(Exception):
-    """What the parser has to say of wrong arguments."""
-
-
-class Parser(PartsParser):
-    """A parser that raises its error in place of printing a page and exiting."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raise the message; parsers of nested values raise theirs to the one around them."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        raise ParserError(message) from ex
 
 
 class EBMCLI(LightningCLI):
@@ -163,8 +151,12 @@ class EBMCLI(LightningCLI):
         for looking in ("validate", "test"):
             # The report says it, in an order of its own.
             self._parser(looking).set_defaults({"verbose": False})
-        self.config = parser.parse_args(self.given)
-        seed = self.config[self.config.subcommand].get("seed_everything")
+        with own_defaults() as replaced:
+            self.config = parser.parse_args(classes_first(self.given))
+        settings = self.config[self.config.subcommand]
+        for line in left_behind(replaced, settings):
+            rank_zero_info(line)
+        seed = settings.get("seed_everything")
         if not isinstance(seed, bool):
             require_count("seed_everything", seed, least=0, most=2**32 - 1)
 
@@ -212,6 +204,7 @@ class EBMCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Note what is on disk, and see that the checkpoint fits, before anything is written."""
         require_cores(self.trainer)
+        spare_advice_on_workers(self.datamodule)
         self.traces = Traces(self.trainer)
         for callback in self.trainer.checkpoint_callbacks if self.subcommand == "fit" else ():
             folder = getattr(callback, "dirpath", None)

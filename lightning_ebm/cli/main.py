@@ -60,13 +60,17 @@ def _answer(args: list[str]) -> None:
 
         describe_samplers(args[1:])
     elif command == "reproduce":
-        from lightning_ebm.reproduce.command import reproduce
+        from lightning_ebm.cli.reproduce import reproduce
 
-        reproduce(args[1:])
+        reproduce(args[1:], main)
     elif command == "init":
         from lightning_ebm.cli.init import init
 
         init(args[1:])
+    elif command == "completion":
+        from lightning_ebm.cli.completion import completion
+
+        completion(args[1:])
     elif command is None or not (command in SUBCOMMANDS or command.startswith("-")):
         raise SettingError(unknown_subcommand(command))
     else:

@@ -36,7 +36,7 @@ def refuse_misspelt(args: list[str]) -> None:
         if group not in CLASSES:
             close = difflib.get_close_matches(group, (*CLASSES, *OPEN), n=1)
             raise SettingError(unknown_option(argument, [f"--{found}.{key}" for found in close]))
-        known = _settings(*CLASSES[group])
+        known = settings_of_group(group)
         name, *rest = key.split(".")
         if known and name not in (*known, "help"):
             close = difflib.get_close_matches(name, known, n=1)
@@ -55,10 +55,25 @@ def unknown_option(argument: str, close: Sequence[str] = ()) -> str:
     return f"no option is called {argument}{hint}: --help=all after the subcommand lists all"
 
 
-def _settings(package: str, file: str, name: str) -> list[str]:
-    """The arguments of a class's constructor by its source; none if it is not found there."""
+def settings_of_group(group: str) -> list[str]:
+    """The settings that stand below one of `CLASSES`; none if its source is not where it was."""
+    return settings_of_source(*CLASSES[group])
+
+
+def settings_of_source(package: str, file: str, name: str) -> list[str]:
+    """The arguments of a class's constructor by its source, of which nothing is run.
+
+    Args:
+        package: top level; a module's own name where it is in none.
+        file: within the package; empty for the module itself.
+        name: of the class.
+
+    Returns:
+        Their names; none if the class is not found there.
+    """
     spec = find_spec(package)
-    path = Path(spec.origin or "").parent / file if spec else Path(file)
+    origin = Path(spec.origin or "") if spec else Path(file)
+    path = origin.parent / file if file else origin
     if not path.is_file():
         return []
     classes = [n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ClassDef)]

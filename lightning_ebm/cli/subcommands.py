@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "samplers": "list the installed samplers, or the settings of one",
     "reproduce": "carry out an experiment on a claim of the poster",
     "init": "write an installable package with a sampler of your own",
+    "completion": "print a script for bash, zsh or fish that completes at TAB",
 }
 """Names, with a line each."""
 

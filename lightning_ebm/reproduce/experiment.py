@@ -15,7 +15,7 @@ import yaml
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from lightning_ebm.reproduce.run import Run, begin_worker, complete
+from lightning_ebm.reproduce.run import Command, Run, begin_worker, complete
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,13 @@ class Experiment(ABC):
 
 
 def carry_out(
-    experiment: Experiment, root: Path, n_seeds: int, n_workers: int, *, quick: bool
+    experiment: Experiment,
+    root: Path,
+    n_seeds: int,
+    n_workers: int,
+    command: Command,
+    *,
+    quick: bool,
 ) -> list[Path]:
     """Run what is not yet done, then write the settings, two tables and the picture.
 
@@ -62,6 +68,7 @@ def carry_out(
         root: folder of its runs and results.
         n_seeds: seeds per setting.
         n_workers: runs at a time.
+        command: trains and tests; a function that other processes can import.
         quick: whether to show only that all works.
 
     Returns:
@@ -70,7 +77,7 @@ def carry_out(
     runs = experiment.runs(n_seeds, quick=quick)
     root.mkdir(parents=True, exist_ok=True)
     (root / "runs.yaml").write_text(yaml.safe_dump([asdict(run) for run in runs], sort_keys=False))
-    outcomes = _complete_all(runs, root, n_workers)
+    outcomes = _complete_all(runs, root, n_workers, command)
     rows = [_row(experiment, outcome) for outcome in outcomes]
     summary = _summary(experiment, rows)
     write_table(root / "results.csv", rows)
@@ -88,12 +95,12 @@ def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def _complete_all(runs: list[Run], root: Path, n_workers: int) -> list[Outcome]:
+def _complete_all(runs: list[Run], root: Path, n_workers: int, command: Command) -> list[Outcome]:
     metrics = {}
     # Spawned, since a forked copy of a process that has run torch's threads may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_workers, context, initializer=begin_worker) as pool:
-        futures = {pool.submit(complete, run, root): run.name for run in runs}
+        futures = {pool.submit(complete, run, root, command): run.name for run in runs}
         for future in tqdm(as_completed(futures), desc=root.name, total=len(runs), unit="run"):
             metrics[futures[future]] = future.result()
     return [Outcome(run, metrics[run.name]) for run in runs]

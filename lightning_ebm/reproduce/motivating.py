@@ -20,7 +20,7 @@ from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, known_run
 from lightning_ebm.starts import Persistent
 
 if TYPE_CHECKING:
-    from lightning_ebm import EBMLightningModule
+    from lightning_ebm.module import EBMLightningModule
 
 RESOLUTION = 200
 EXTENT = (-6.5, 6.5)
@@ -55,7 +55,7 @@ class Motivating(Experiment):
 
     def draw(self, outcomes: list[Outcome], root: Path) -> Figure:
         """Panels (a) to (g), of the first seed."""
-        from lightning_ebm import EBMLightningModule
+        from lightning_ebm.module import EBMLightningModule
 
         ula, flow_mcmc = (
             EBMLightningModule.load_from_checkpoint(

@@ -7,14 +7,18 @@ import math
 import multiprocessing
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lightning_ebm.errors import SettingError
+from lightning_ebm.errors import DIVERGED, SettingError
 from lightning_ebm.needed import needed
+
+Command = Callable[[list[str]], None]
+"""What carries out `lightning ARGS`, and ends by `SystemExit` with a status where it cannot."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,15 @@ def last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
-def complete(run: Run, root: Path) -> dict[str, float] | None:
+def complete(run: Run, root: Path, command: Command) -> dict[str, float] | None:
     """Train and test a run, unless that is done; return its metrics, None if it diverged.
 
     What the run prints goes to `log.txt` in its folder.
+
+    Args:
+        run: what to complete.
+        root: folder of all runs.
+        command: trains and tests.
     """
     folder = root / run.name
     metrics, diverged = folder / "metrics.json", folder / "diverged.txt"
@@ -69,12 +78,11 @@ def complete(run: Run, root: Path) -> dict[str, float] | None:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "log.txt").open("a") as log:
             _print_to(log.fileno())
-            from lightning_ebm.cli import main
-            from lightning_ebm.cli.failures import DIVERGED
-
             try:
-                main(["fit", *run.arguments(folder)])
-                main(["test", f"--ckpt_path={last_checkpoint(folder)}", "--trainer.logger=false"])
+                command(["fit", *run.arguments(folder)])
+                command(
+                    ["test", f"--ckpt_path={last_checkpoint(folder)}", "--trainer.logger=false"]
+                )
             except SystemExit as stop:
                 if stop.code == DIVERGED:
                     diverged.write_text("training diverged: log.txt says where\n")

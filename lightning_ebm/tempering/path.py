@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields
 import torch
 from torch import Tensor
 
-from lightning_ebm.chain import Chain, Ends, per_point
+from lightning_ebm.chain import Chain, per_point
+from lightning_ebm.ends import Ends
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import (
     Distribution,

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lightning_ebm.chain import Chain, Ends, joined, taken
+from lightning_ebm.chain import Chain, joined, taken
+from lightning_ebm.ends import Ends
 from lightning_ebm.kernels import Info, Kernel, in_turn
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.needed import needed

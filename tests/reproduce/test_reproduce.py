@@ -11,8 +11,8 @@ import yaml
 from matplotlib.figure import Figure
 
 from lightning_ebm.cli import main
-from lightning_ebm.reproduce.command import EXPERIMENTS
 from lightning_ebm.reproduce.experiment import Experiment, Outcome, carry_out
+from lightning_ebm.reproduce.experiments import EXPERIMENTS
 from lightning_ebm.reproduce.run import Run, complete
 from lightning_ebm.reproduce.settings import DENSITY_COLUMNS, known_run
 
@@ -59,7 +59,7 @@ class Small(Experiment):
 
 def test_an_experiment_writes_its_tables_and_goes_on_where_it_was(tmp_path, capsys):
     root = tmp_path / "small"
-    written = carry_out(Small(), root, n_seeds=2, n_workers=1, quick=False)
+    written = carry_out(Small(), root, n_seeds=2, n_workers=1, command=main, quick=False)
     assert [path.name for path in written] == [
         "figure.png",
         "summary.csv",
@@ -83,7 +83,7 @@ def test_an_experiment_writes_its_tables_and_goes_on_where_it_was(tmp_path, caps
     checkpoint = root / "flow_mcmc/seed_0/checkpoints/last.ckpt"
     made = checkpoint.stat().st_mtime_ns
     (root / "flow_mcmc/seed_1/metrics.json").unlink()
-    carry_out(Small(), root, n_seeds=2, n_workers=1, quick=False)
+    carry_out(Small(), root, n_seeds=2, n_workers=1, command=main, quick=False)
     assert list(csv.DictReader((root / "results.csv").open())) == rows
     assert checkpoint.stat().st_mtime_ns == made
 
@@ -94,7 +94,7 @@ def test_metrics_of_a_run_are_numbers_and_the_file_says_how_they_came_about(tmp_
     contents = {"model/kl": 0.5, "diagnostics/energy_r_hat": None, "run": {"seed": 3}}
     (folder / "metrics.json").write_text(json.dumps(contents))
     expected = {"model/kl": 0.5, "diagnostics/energy_r_hat": math.nan}
-    found = complete(Run("run", "two_modes.yaml"), tmp_path)
+    found = complete(Run("run", "two_modes.yaml"), tmp_path, main)
     assert found == pytest.approx(expected, nan_ok=True)
 
 

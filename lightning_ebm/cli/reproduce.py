@@ -8,28 +8,23 @@ from pathlib import Path
 
 from lightning_ebm.checkpoints.writable import require_writable
 from lightning_ebm.cli.sentence_parser import SentenceParser
-from lightning_ebm.reproduce.classes import Classes
-from lightning_ebm.reproduce.dimensionality import Dimensionality
-from lightning_ebm.reproduce.experiment import Experiment, carry_out
-from lightning_ebm.reproduce.motivating import Motivating
-from lightning_ebm.reproduce.multimodality import Multimodality
-from lightning_ebm.reproduce.samplers import Samplers
+from lightning_ebm.reproduce.experiment import carry_out
+from lightning_ebm.reproduce.experiments import EXPERIMENTS
+from lightning_ebm.reproduce.run import Command
 
-EXPERIMENTS: dict[str, Experiment] = {
-    "motivating": Motivating(),
-    "multimodality": Multimodality(),
-    "dimensionality": Dimensionality(),
-    "samplers": Samplers(),
-    "classes": Classes(),
-}
 NOTICE = (
     "A reconstruction of the claim: the paper's own settings are not published, "
     "and no number of it is reproduced."
 )
 
 
-def reproduce(args: list[str]) -> None:
-    """Parse the arguments and carry out one experiment."""
+def reproduce(args: list[str], command: Command) -> None:
+    """Parse the arguments and carry out one experiment.
+
+    Args:
+        args: what follows `lightning reproduce`.
+        command: trains and tests.
+    """
     parser = SentenceParser(
         prog="lightning reproduce",
         description="Carry out an experiment on a claim of the poster. Writes figure.png, "
@@ -58,7 +53,9 @@ def reproduce(args: list[str]) -> None:
     require_writable(chosen.output, "--output", chosen.output)
     print(f"{experiment.claim}\n{NOTICE}")
     folder = chosen.output / (chosen.experiment + ("_quick" if chosen.quick else ""))
-    written = carry_out(experiment, folder, chosen.seeds, chosen.workers, quick=chosen.quick)
+    written = carry_out(
+        experiment, folder, chosen.seeds, chosen.workers, command, quick=chosen.quick
+    )
     print("Written: " + ", ".join(map(str, written)))
 
 
