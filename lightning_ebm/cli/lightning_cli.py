@@ -24,8 +24,10 @@ from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
 from lightning_ebm.cli.ending import progress_bar, say_where_all_lies
-from lightning_ebm.cli.failures import RunFailure
+from lightning_ebm.cli.failures import OtherFailedError, RunFailure
+from lightning_ebm.cli.fault_board import FaultBoard
 from lightning_ebm.cli.faults import fault_in, refusal
+from lightning_ebm.cli.fellow_processes import FellowProcesses
 from lightning_ebm.cli.noise import spare_advice_on_workers, without_noise
 from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.own_defaults import left_behind, own_defaults
@@ -50,8 +52,12 @@ from lightning_ebm.ranges import require_count
 from lightning_ebm.registry import named, names_by_word
 
 
-def run(args: list[str]) -> None:
+def run(args: list[str], board: FaultBoard) -> None:
     """Parse the arguments and run the subcommand.
+
+    Args:
+        args: arguments after the command's name.
+        board: where the processes of the command post that they fail.
 
     Raises:
         SettingError: if a setting is wrong, with a sentence that says which.
@@ -59,7 +65,7 @@ def run(args: list[str]) -> None:
     args, origin = with_origin(resolve(args))
     try:
         with without_noise():
-            EBMCLI(args, origin)
+            EBMCLI(args, origin, board)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
 
@@ -77,19 +83,27 @@ class EBMCLI(LightningCLI):
 
     parser: Parser
     traces: Traces | None = None
+    fellows: FellowProcesses | None = None
 
-    def __init__(self, args: list[str], origin: Origin | None = None) -> None:
+    def __init__(
+        self, args: list[str], origin: Origin | None = None, board: FaultBoard | None = None
+    ) -> None:
         self.given = args
         self.origin = origin
+        self.board = board or FaultBoard()
         self.goes_on = False
         self.metrics_file = MetricsFile()
         try:
             self._run(args)
         except ParserError:
             raise
-        except (Exception, SystemExit) as failure:
-            if lost_reader(failure):
+        except (Exception, SystemExit) as raised:
+            if lost_reader(raised):
                 raise
+            failure = raised if self.fellows is None else self.fellows.explain(raised)
+            if isinstance(failure, OtherFailedError) and self.traces is not None:
+                self.traces.remove()
+                raise failure from None
             given = {} if self.traces is None else self.config[self.subcommand].trainer.as_dict()
             fault = fault_in(failure, given)
             if fault is None and isinstance(failure, SystemExit):
@@ -121,6 +135,8 @@ class EBMCLI(LightningCLI):
             trainer_defaults={"callbacks": [ModeWeights(), self.metrics_file, SampleFiles()]},
             args=args,
         )
+        if self.fellows is not None:
+            self.fellows.join()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add pictures and checkpoints, each with options of its own."""
@@ -206,6 +222,7 @@ class EBMCLI(LightningCLI):
         require_cores(self.trainer)
         spare_advice_on_workers(self.datamodule)
         self.traces = Traces(self.trainer)
+        self.fellows = FellowProcesses(self.board, self.trainer, self.traces.remove)
         for callback in self.trainer.checkpoint_callbacks if self.subcommand == "fit" else ():
             folder = getattr(callback, "dirpath", None)
             if folder is not None:

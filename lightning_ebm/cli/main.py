@@ -9,6 +9,7 @@ import sys
 
 from lightning_ebm.cli.closed_pipe import flush, leave, lost_reader
 from lightning_ebm.cli.failures import end
+from lightning_ebm.cli.fault_board import FaultBoard
 from lightning_ebm.cli.subcommands import SUBCOMMANDS, TRAINED, unknown_subcommand
 from lightning_ebm.errors import SettingError
 
@@ -27,9 +28,10 @@ def main(args: list[str] | None = None) -> None:
         args: arguments after the command's name; by default those of this process.
     """
     args = sys.argv[1:] if args is None else args
+    board = FaultBoard()
     try:
         try:
-            _answer(args)
+            _answer(args, board)
         finally:
             flush()
     except (Exception, SystemExit) as failure:
@@ -37,10 +39,12 @@ def main(args: list[str] | None = None) -> None:
             leave()
         if isinstance(failure, SystemExit):
             raise
-        end(failure)
+        end(failure, board)
+    finally:
+        board.at_end.close()
 
 
-def _answer(args: list[str]) -> None:
+def _answer(args: list[str], board: FaultBoard) -> None:
     command = args[0] if args else None
     asks = not {"-h", "--help"}.isdisjoint(args)
     if command == "--version":
@@ -79,4 +83,4 @@ def _answer(args: list[str]) -> None:
         refuse_misspelt(args)
         from lightning_ebm.cli.lightning_cli import run
 
-        run(["--help" if argument == ALL else argument for argument in args])
+        run(["--help" if argument == ALL else argument for argument in args], board)

@@ -13,7 +13,7 @@ FIRST = ("config.yaml", "hparams.yaml", "events.out.tfevents.*", "metrics.csv")
 
 
 class Traces:
-    """The folder in which a run logs, as it was before the run.
+    """The folder in which a run logs, as it was before the run; its first process has it alone.
 
     Args:
         trainer: has made nothing yet.
@@ -24,8 +24,10 @@ class Traces:
 
     def __init__(self, trainer: L.Trainer) -> None:
         self.trainer = trainer
-        self.folder = None if trainer.log_dir is None else Path(trainer.log_dir)
-        if self.folder is None or not trainer.is_global_zero:
+        # The others would each find a name of its own, until they can ask.
+        has = trainer.is_global_zero and trainer.log_dir is not None
+        self.folder = Path(trainer.log_dir) if has else None
+        if self.folder is None:
             return
         self.missing = missing_folders(self.folder)
         self.before = _first_files(self.folder)
@@ -34,7 +36,7 @@ class Traces:
     def remove(self) -> None:
         """Take away what the run has written, unless it has made a step; nothing older."""
         trainer = self.trainer
-        if self.folder is None or not trainer.is_global_zero or trainer.global_step > 0:
+        if self.folder is None or trainer.global_step > 0:
             return
         for logger in trainer.loggers:
             close = getattr(getattr(logger, "experiment", None), "close", None)

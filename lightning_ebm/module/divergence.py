@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import lightning as L
@@ -13,6 +14,7 @@ from lightning_ebm.module.looking_hooks import EvaluatedByLightning
 from lightning_ebm.module.recovery import SLOWER, Recovery
 from lightning_ebm.needed import needed
 from lightning_ebm.optimizers import JointOptimizer
+from lightning_ebm.processes import gathered
 from lightning_ebm.random_state import seed_process
 
 NAME = "before_divergence.ckpt"
@@ -32,7 +34,9 @@ def recover(module: EvaluatedByLightning, joint: JointOptimizer, failure: NotFin
         DivergenceError: if training stops: it says where the good state is.
     """
     trainer, recovery, step = module.trainer, module.recovery, module.global_step
-    what = ", ".join([*recovery.blamed, str(failure)])
+    # Each knows of its own loss alone.
+    blamed = dict.fromkeys(chain.from_iterable(gathered(recovery.blamed)))
+    what = ", ".join([*blamed, str(failure)])
     if module.on_divergence == "stop" or recovery.exhausted:
         state = recovery.put_back(module.changing, joint)
         module.negative_phase.resume_from(state.random)
