@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lightning as L
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from lightning_ebm.needed import needed
 from lightning_ebm.undeclared import epochs_processed, undeclared
@@ -64,10 +65,18 @@ def save_last(trainer: L.Trainer, *, validated: bool = False) -> str | None:
         # Lightning's would come next, and finds the step saved.
         keeper._save_topk_checkpoint(trainer, metrics)
     if not _is_saved(keeper, trainer):
-        # Not as a link, which could be to the file of an earlier step.
-        asked, keeper.save_last = keeper.save_last, True
-        keeper._save_last_checkpoint(trainer, metrics)
-        keeper.save_last = asked
+        _save_as_last(keeper, trainer, metrics)
+    return keeper._last_checkpoint_saved
+
+
+def save_before_training(trainer: L.Trainer) -> str:
+    """Save what there is before the first step as the run's last; all processes must ask.
+
+    Returns:
+        The file.
+    """
+    keeper = _keeper(trainer)
+    _save_as_last(keeper, trainer, keeper._monitor_candidates(trainer))
     return keeper._last_checkpoint_saved
 
 
@@ -92,6 +101,13 @@ def save_best(trainer: L.Trainer) -> None:
     judged = keeper.format_checkpoint_name(metrics) in keeper.best_k_models
     if keeper.monitor in metrics and not judged:
         keeper._save_topk_checkpoint(trainer, metrics)
+
+
+def _save_as_last(keeper: ModelCheckpoint, trainer: L.Trainer, metrics: dict[str, Tensor]) -> None:
+    # Not as a link, which could be to the file of an earlier step.
+    asked, keeper.save_last = keeper.save_last, True
+    keeper._save_last_checkpoint(trainer, metrics)
+    keeper.save_last = asked
 
 
 def _is_saved(keeper: ModelCheckpoint, trainer: L.Trainer) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.trainer.connectors.signal_connector import _HandlersCompose
 
@@ -24,6 +20,7 @@ from lightning_ebm.checkpoints.last_step import (
     save_last_after_epoch,
     saves,
 )
+from lightning_ebm.checkpoints.listening import STOPPING, Listener
 from lightning_ebm.checkpoints.writing import WholeFiles
 
 Handler = Callable[[int, Any], Any]
@@ -42,7 +39,7 @@ class StopSafely(L.Callback):
     """
 
     def __init__(self) -> None:
-        self.received: int | None = None
+        self.listener = Listener()
         self.handlers_before: dict[int, Any] = {}
         self.requeue: dict[int, Handler] = {}
         self.began_at = self.step = self.validated_step = -1
@@ -55,18 +52,16 @@ class StopSafely(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Listen to signals, in place of Lightning, which cuts the step short."""
-        self.received = None
+        self.listener = Listener()
         self.began_at = self.step = trainer.global_step
         self.validated_step = -1
-        if not saves(trainer) or threading.current_thread() is not threading.main_thread():
+        if not saves(trainer):
             return
         # Lightning has just put its own where the job is to be requeued. Others have put theirs
         # since, torch for the end of a loader's workers.
         handlers = {s: signal.getsignal(s) for s in self.handlers_before if s != signal.SIGTERM}
         self.requeue = {s: h for s, h in handlers.items() if isinstance(h, _HandlersCompose)}
-        for s in {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, *self.requeue}:
-            if self.handlers_before[s] in (signal.SIG_DFL, signal.default_int_handler):
-                signal.signal(s, self._on_signal)
+        self.listener.listen({*STOPPING, *self.requeue}, self.handlers_before)
 
     def on_train_batch_end(
         self,
@@ -77,7 +72,7 @@ class StopSafely(L.Callback):
         batch_idx: int,
     ) -> None:
         """Save the last step of all, if it is within an epoch; stop, if told to."""
-        told = self._told(trainer)
+        told = self.listener.told(trainer)
         stepped, self.step = trainer.global_step != self.step, trainer.global_step
         # Where several batches make a step, the step is what is saved.
         if not stepped:
@@ -93,12 +88,12 @@ class StopSafely(L.Callback):
             return
         self.validated_step = trainer.global_step
         # At the end of an epoch a checkpoint that goes on with the next is a moment away.
-        if is_within_epoch(trainer) and (told := self._told(trainer)):
+        if is_within_epoch(trainer) and (told := self.listener.told(trainer)):
             self._stop(trainer, told)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop, if told to; save the last step of all, if it is an epoch's last."""
-        if told := self._told(trainer):
+        if told := self.listener.told(trainer):
             self._stop(trainer, told)
         if ends_after_epoch(trainer):
             save_last_after_epoch(trainer)
@@ -109,24 +104,8 @@ class StopSafely(L.Callback):
             save_last(trainer)
             if self.validated_step == trainer.global_step:
                 save_best(trainer)
-        if told := self._told(trainer):
+        if told := self.listener.told(trainer):
             self._stop(trainer, told)
-
-    def _told(self, trainer: L.Trainer) -> int:
-        """The signal that any process has received, 0 for none; all processes must ask."""
-        if trainer.world_size == 1:
-            return self.received or 0
-        mine = torch.tensor(self.received or 0, device=trainer.strategy.root_device)
-        return int(trainer.strategy.reduce(mine, reduce_op="max"))
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
-            raise SystemExit(128 + number)
-        if self.received is None and os.environ.get("LOCAL_RANK", "0") == "0":
-            # Not by a stream, which the signal may have interrupted in the middle of a line.
-            name = signal.Signals(number).name
-            os.write(2, f"\n{name}: saving when this step is done; Ctrl-C ends at once\n".encode())
-        self.received = self.received or number
 
     def _stop(self, trainer: L.Trainer, number: int) -> None:
         path = save_last(trainer, validated=self.validated_step == trainer.global_step)

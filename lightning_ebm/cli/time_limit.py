@@ -8,10 +8,8 @@ import lightning as L
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.utilities import rank_zero_info
 
+from lightning_ebm.checkpoints.stopping_early import TIME_IS_UP
 from lightning_ebm.undeclared import undeclared
-
-TIME_IS_UP = 124
-"""As `timeout` gives it."""
 
 
 def end_if_time_is_up(trainer: L.Trainer, limit: object) -> None:

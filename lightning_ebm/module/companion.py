@@ -1,18 +1,14 @@
-"""Steps of the companion flow outside Lightning's loop: pre-training, and extra updates."""
+"""A step of the companion flow outside Lightning's loop: of pre-training, or an extra update."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from tqdm import tqdm
 
-from lightning_ebm.errors import DivergenceError, NotFiniteError
 from lightning_ebm.finite import require_finite
-from lightning_ebm.flows import Flow
 
 Average = Callable[[Tensor], Tensor]
 
@@ -45,34 +41,6 @@ def flow_step(loss: Tensor, optimizer: Optimizer, clip: float | None, average: A
     require_finite("weights of the flow after the step", parameters)
 
 
-def pretrain(
-    flow: Flow,
-    batches: Iterator[Tensor],
-    n_steps: int,
-    optimizer: Optimizer,
-    clip: float | None,
-    average: Average,
-    scheduler: LRScheduler | None = None,
-    *,
-    progress: bool,
-) -> float:
-    """Fit a flow to data by maximum likelihood; return the last tenth's mean loss, in nats.
-
-    Raises:
-        DivergenceError: if a step is not finite.
-    """
-    losses = []
-    flow.train()
-    for step in tqdm(range(n_steps), desc="Pre-training the flow", disable=not progress):
-        loss = -flow.log_prob(next(batches)).mean()
-        try:
-            flow_step(loss, optimizer, clip, average)
-        except NotFiniteError as failure:
-            raise DivergenceError(
-                f"pre-training of the flow diverged at step {step}: not finite: {failure}; "
-                "give model.flow_optimizer a lower learning rate, or set model.flow_clip"
-            ) from failure
-        if scheduler is not None:
-            scheduler.step()
-        losses.append(loss.detach())
-    return torch.stack(losses[-max(1, n_steps // 10) :]).mean().item()
+def spoilt(loss: Tensor, overflowed: list[str]) -> Tensor:
+    """A loss that makes all processes refuse the step, if something of this one has overflowed."""
+    return loss * torch.nan if overflowed else loss

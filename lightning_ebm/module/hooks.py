@@ -21,8 +21,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_ebm.checkpoints.stopping import StopSafely
+from lightning_ebm.checkpoints.stopping_early import StopInPretraining
 from lightning_ebm.errors import NotFiniteError
 from lightning_ebm.module.accumulation import Accumulation
+from lightning_ebm.module.buffer_watch import BufferWatch
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.divergence import recover
 from lightning_ebm.module.lean_trainer import ON_THE_BAR, make_lean
@@ -59,6 +61,7 @@ class TrainedByLightning(EvaluatedByLightning):
         data_order: of training.
         accumulation: of gradients, where several batches make a step.
         preparation: the flow's training before the first step.
+        buffer_watch: sees what overflows of the networks' buffers.
         resumption: what differs from the checkpoint that training goes on from.
     """
 
@@ -66,6 +69,7 @@ class TrainedByLightning(EvaluatedByLightning):
     data_order: DataOrder
     accumulation: Accumulation
     preparation: Preparation
+    buffer_watch: BufferWatch
     resumption: Resumption
 
     # Before training.
@@ -112,15 +116,17 @@ class TrainedByLightning(EvaluatedByLightning):
         if self.preparation.n_steps == 0:
             return
         flow = needed(self.flow)
-        loss = self.preparation.pretrain(
-            flow,
-            self._endless_points(),
-            lambda parameters: self.learners.of_flow(flow, parameters),
-            self.learners.clips["flow"],
-            self._mean_over_processes,
-            progress=self.trainer.is_global_zero
-            and self.trainer.progress_bar_callback is not None,
-        )
+        shows = self.trainer.is_global_zero and self.trainer.progress_bar_callback is not None
+        with StopInPretraining(self.trainer) as stop:
+            loss = self.preparation.pretrain(
+                flow,
+                self._points_here,
+                lambda parameters: self.learners.of_flow(flow, parameters),
+                self.learners.clips["flow"],
+                self._mean_over_processes,
+                stop.after,
+                progress=shows,
+            )
         if self.frozen_flow is not None:
             self.frozen_flow.take(flow)
         for logger in self.loggers:
@@ -128,6 +134,7 @@ class TrainedByLightning(EvaluatedByLightning):
 
     def on_train_start(self) -> None:
         """Stand where a resumed run stood."""
+        self.buffer_watch.begin(self.watched)
         self.data_order.say_what_is_lost(self.trainer)
         self.accumulation.put_back(self)
 
@@ -143,7 +150,8 @@ class TrainedByLightning(EvaluatedByLightning):
         loss = self.objective(self.tilted().energies, x, draw.x)
         flow_loss = self.sampler.flow_loss(problem, draw) if self.sampler.teaches_flow else None
         total = loss.value if flow_loss is None else loss.value + flow_loss
-        finite = bool(total.isfinite())
+        overflowed = self.buffer_watch.overflowed()
+        finite = bool(total.isfinite()) and not overflowed
         if not finite:
             self.recovery.blame(
                 {
@@ -151,7 +159,8 @@ class TrainedByLightning(EvaluatedByLightning):
                     "energy of data": loss.data,
                     "energy of samples": loss.samples,
                     "loss of the flow": flow_loss,
-                }
+                },
+                overflowed,
             )
         if self._logs_this_step():
             tilts_flow = self.base_flow is not None
@@ -200,10 +209,11 @@ class TrainedByLightning(EvaluatedByLightning):
             super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
             problem, draw = needed(phase.problem), needed(phase.latest)
             self.learners.teach_flow_again(
-                self.sampler, problem, draw, joint, self._mean_over_processes
+                self.sampler, problem, draw, joint, self._mean_over_processes, self.buffer_watch
             )
         except NotFiniteError as failure:
             recover(self, joint, failure)
+            self.buffer_watch.begin(self.watched)
         else:
             if self.average is not None:
                 self.average.update_parameters(bare(self.energy))
@@ -226,8 +236,9 @@ class TrainedByLightning(EvaluatedByLightning):
         """Save the sampler and all else that is each process's own, and the seeds."""
         phase = self.negative_phase
         own = {"random": phase.state(), "gradients": self.accumulation.state(self)}
+        own |= self.preparation.own_state()
         shared = self.data_order.save(checkpoint, self.trainer) | {"seed": phase.seed}
-        shared |= self.normaliser.state()
+        shared |= self.normaliser.state() | self.preparation.shared_state()
         pack(checkpoint, self.sampler, own, shared)
         self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
         self.recovery.save(checkpoint)
@@ -247,6 +258,7 @@ class TrainedByLightning(EvaluatedByLightning):
         step = checkpoint.get("global_step", 0)
         self.negative_phase.take_up(own.get("random"), shared.get("seed"), step)
         self.accumulation.resumed = own.get("gradients", {})
+        self.preparation.load(shared, own)
         self.recovery.load(checkpoint)
 
     # What the hooks ask of Trainer.
@@ -262,7 +274,6 @@ class TrainedByLightning(EvaluatedByLightning):
         for batch in self.data_order.one_pass(self.trainer):
             yield self.points(batch)
 
-    def _endless_points(self) -> Iterator[Tensor]:
-        while True:
-            for x in self._points_of_one_pass():
-                yield move_data_to_device(x.to(self.reference.mean.dtype), self.device)
+    def _points_here(self) -> Iterator[Tensor]:
+        for x in self._points_of_one_pass():
+            yield move_data_to_device(x.to(self.reference.mean.dtype), self.device)

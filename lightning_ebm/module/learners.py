@@ -16,7 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
-from lightning_ebm.module.companion import flow_step
+from lightning_ebm.module.buffer_watch import BufferWatch
+from lightning_ebm.module.companion import flow_step, spoilt
 from lightning_ebm.module.recipes import without_unnamed
 from lightning_ebm.needed import needed
 from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
@@ -141,7 +142,13 @@ class Learners:
                 clip_gradients(part, limit)
 
     def teach_flow_again(
-        self, sampler: Sampler, problem: Problem, draw: Draw, joint: JointOptimizer, mean: Mean
+        self,
+        sampler: Sampler,
+        problem: Problem,
+        draw: Draw,
+        joint: JointOptimizer,
+        mean: Mean,
+        buffers: BufferWatch,
     ) -> None:
         """The flow's further steps on a draw from which it has made one.
 
@@ -151,10 +158,12 @@ class Learners:
             draw: what was drawn.
             joint: has the flow's optimizer.
             mean: maps a tensor to its mean over processes.
+            buffers: sees those of the flow overflow.
         """
         for _ in range(self.flow_updates - 1 if sampler.teaches_flow else 0):
             loss = sampler.flow_loss(problem, draw)
             if loss is not None:
+                loss = spoilt(loss, buffers.overflowed())
                 flow_step(loss, joint.optimizers["flow"], self.clips["flow"], mean)
 
 

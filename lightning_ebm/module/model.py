@@ -104,9 +104,14 @@ class EnergyBasedModel(L.LightningModule):
     def changing(self) -> dict[str, nn.Module]:
         """Networks and chains that training changes, by name."""
         found = {"energy": self.energy, "average": self.average, "sampler": self.sampler}
-        if self.sampler.teaches_flow:
+        if self.sampler.teaches_flow or _has_buffers(self.flow):
             found["flow"] = self.flow
         return {name: module for name, module in found.items() if module is not None}
+
+    @property
+    def watched(self) -> dict[str, nn.Module | None]:
+        """Networks whose buffers may change in training, by name."""
+        return {"energy": self.energy, "flow": self.flow}
 
     @property
     def base_flow(self) -> Flow | None:
@@ -225,3 +230,7 @@ class EnergyBasedModel(L.LightningModule):
     @property
     def _data_module(self) -> Any:  # noqa: ANN401 - anybody's, which may tell one thing or another
         return None if self._trainer is None else undeclared(self._trainer).datamodule
+
+
+def _has_buffers(network: nn.Module | None) -> bool:
+    return network is not None and next(network.buffers(), None) is not None

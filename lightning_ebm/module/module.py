@@ -13,6 +13,7 @@ from lightning_ebm.energies import AnyEnergy
 from lightning_ebm.evaluation.measures import Measure, default_measures
 from lightning_ebm.flows import AnyFlow, as_flow
 from lightning_ebm.module.accumulation import Accumulation
+from lightning_ebm.module.buffer_watch import BufferWatch
 from lightning_ebm.module.data_order import DataOrder
 from lightning_ebm.module.evaluation import Evaluation
 from lightning_ebm.module.hooks import TrainedByLightning
@@ -157,6 +158,7 @@ class EBMLightningModule(TrainedByLightning):
         self.data_order = DataOrder()
         self.accumulation = Accumulation()
         self.resumption = Resumption()
+        self.buffer_watch = BufferWatch()
         self.on_divergence = on_divergence
         self.recovery = Recovery(most_rollbacks)
         self.evaluation = Evaluation(

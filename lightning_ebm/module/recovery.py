@@ -71,10 +71,11 @@ class Recovery:
                 State(step, _copied(states), _copied(joint.state_dict()), Moment.now())
             )
 
-    def blame(self, parts: dict[str, Tensor | None]) -> None:
-        """Note which parts of a loss are not finite, by name."""
+    def blame(self, parts: dict[str, Tensor | None], besides: Iterable[str] = ()) -> None:
+        """Note which parts of a loss are not finite, by name, and what else is not."""
         found = {name: part for name, part in parts.items() if part is not None}
         self.blamed = [name for name, part in found.items() if not part.isfinite().all()]
+        self.blamed += besides
 
     def put_back(self, networks: dict[str, nn.Module], joint: JointOptimizer) -> State:
         """Put the older of the states kept back, with the learning rates as they are now.

@@ -21,6 +21,8 @@ from lightning_ebm.resuming import differing, in_place_of, say
 SAID_ELSEWHERE = ("energy_optimizer", "flow_optimizer", "energy_scheduler", "flow_scheduler")
 OVER = ("flow_pretraining", "flow_pretraining_scheduler")
 """What is done before the first step and not again."""
+OVER_OR_SAID = ("flow_pretraining_scheduler",)
+"""Of it, where it goes on."""
 CLIP = "gradient_clip_val"
 
 
@@ -63,7 +65,8 @@ class Resumption:
                 f"{clause}, but the Gaussian is fitted once, when a run begins: give "
                 f"{then['base_widening']}, or begin anew"
             )
-        self.clauses = list(_settings(then, settings))
+        prepared = bool(checkpoint["state_dict"].get("prepared", True))
+        self.clauses = list(_settings(then, settings, OVER if prepared else OVER_OR_SAID))
         if "sampler" not in settings:
             self.clauses += _step_sizes(checkpoint, module.sampler)
         trainer = checkpoint.get(KEY, {})
@@ -76,8 +79,8 @@ class Resumption:
         self.clauses = []
 
 
-def _settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    skipped = (*SAID_ELSEWHERE, *OVER, "_instantiator")
+def _settings(then: Mapping[str, Any], now: Mapping[str, Any], over: tuple[str, ...]) -> list[str]:
+    skipped = (*SAID_ELSEWHERE, *over, "_instantiator")
     then, now = (
         _flat({k: v for k, v in settings.items() if k not in skipped}) for settings in (then, now)
     )

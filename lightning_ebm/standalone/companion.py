@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from lightning_ebm.errors import DivergenceError, NotFiniteError, SettingError
 from lightning_ebm.flows import Flow, RealNVP, as_flow
-from lightning_ebm.module.companion import flow_step, pretrain
+from lightning_ebm.module.companion import flow_step
+from lightning_ebm.module.pretraining import Pretraining
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
 
@@ -55,15 +56,9 @@ def fitted(pool: Tensor) -> Flow:
         )
     flow = RealNVP(shape).to(pool)
     flow.initialise(pool)
-    pretrain(
-        flow,
-        _batches(pool),
-        FIRST_STEPS,
-        torch.optim.Adam(flow.parameters(), RATE),
-        CLIP,
-        lambda gradient: gradient,
-        progress=False,
-    )
+    optimizer = torch.optim.Adam(flow.parameters(), RATE)
+    pretraining = Pretraining(flow, optimizer, None, CLIP, lambda gradient: gradient)
+    pretraining.run(_batches(pool), FIRST_STEPS, lambda _: None, progress=False)
     return flow
 
 
