@@ -25,6 +25,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning_ebm.cli.failures import OtherFailedError
 from lightning_ebm.cli.fault_board import INTERVAL, VARIABLE, FaultBoard
 from lightning_ebm.errors import INTERNAL
+from lightning_ebm.needed import needed
 
 PATIENCE = 5.0
 """Seconds that a process is given to say why it failed, and others to end by themselves."""
@@ -43,7 +44,7 @@ class FellowProcesses:
         self.board = board
         self._undo = undo
         self._launcher = _about_to_start(trainer)
-        self._started: list[subprocess.Popen] = []
+        self._started: list[subprocess.Popen[bytes]] = []
         self._ends = threading.Event()
         if self._launcher is not None and board.folder is None:
             board.folder = Path(tempfile.mkdtemp(prefix="lightning_ebm-"))
@@ -88,7 +89,7 @@ class FellowProcesses:
             except subprocess.TimeoutExpired:
                 process.kill()
         os.environ.pop(VARIABLE, None)
-        shutil.rmtree(self.board.folder, ignore_errors=True)
+        shutil.rmtree(needed(self.board.folder), ignore_errors=True)
 
     def _take_charge(self) -> None:
         """Note what has been started, and let Lightning's own watch see none of it."""
@@ -111,7 +112,7 @@ class FellowProcesses:
             sys.stderr.write(f"error: {lost}\n")
         if status is None and VARIABLE in os.environ:
             # Whoever made the board may be gone.
-            shutil.rmtree(self.board.folder, ignore_errors=True)
+            shutil.rmtree(needed(self.board.folder), ignore_errors=True)
         self._undo()
         self.close()
         sys.stdout.flush()

@@ -25,8 +25,8 @@ class Traces:
     def __init__(self, trainer: L.Trainer) -> None:
         self.trainer = trainer
         # The others would each find a name of its own, until they can ask.
-        has = trainer.is_global_zero and trainer.log_dir is not None
-        self.folder = Path(trainer.log_dir) if has else None
+        place = trainer.log_dir if trainer.is_global_zero else None
+        self.folder = None if place is None else Path(place)
         if self.folder is None:
             return
         self.missing = missing_folders(self.folder)
