@@ -75,7 +75,7 @@ def save_before_training(trainer: L.Trainer) -> str:
     Returns:
         The file.
     """
-    keeper = _keeper(trainer)
+    keeper = needed(_keeper(trainer))
     _save_as_last(keeper, trainer, keeper._monitor_candidates(trainer))
     return keeper._last_checkpoint_saved
 

@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Self
 
 import lightning as L
-from lightning.fabric.plugins.environments import SLURMEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.trainer.states import RunningStage
 
 from lightning_ebm.checkpoints.last_step import save_before_training, saves
 from lightning_ebm.checkpoints.listening import STOPPING, Listener
+from lightning_ebm.needed import needed
+from lightning_ebm.undeclared import undeclared
 
 TIME_IS_UP = 124
 """As `timeout` gives it."""
@@ -31,7 +34,7 @@ class StopInPretraining:
 
     def __init__(self, trainer: L.Trainer) -> None:
         self.trainer = trainer
-        timers = [c for c in trainer.callbacks if isinstance(c, Timer)]
+        timers = [c for c in undeclared(trainer).callbacks if isinstance(c, Timer)]
         self._timer = next((timer for timer in timers if timer._duration is not None), None)
         self._listener = Listener()
         self._saves = saves(trainer)
@@ -40,7 +43,7 @@ class StopInPretraining:
     def __enter__(self) -> Self:
         self._counted = time.monotonic()
         if self._saves:
-            before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+            before = {int(s): signal.getsignal(s) for s in signal.valid_signals()}
             self._listener.listen({*STOPPING, *self._requeuing()}, before)
         return self
 
@@ -65,7 +68,7 @@ class StopInPretraining:
         if told := self._listener.told(self.trainer):
             self._stop(step, signal.Signals(told).name, "")
             if told in self._requeuing():
-                self.trainer._signal_connector._slurm_sigusr_handler_fn(told, None)
+                self.trainer._signal_connector._slurm_sigusr_handler_fn(told, sys._getframe())
             self._exit(128 + told)
         if self._time_is_up():
             self._stop(step, "trainer.max_time", " and a longer time, which counts what is behind")
@@ -87,18 +90,20 @@ class StopInPretraining:
         """The signal by which SLURM requeues a job, if this is one and Lightning sees to it."""
         environment = self.trainer._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment) and environment.auto_requeue:
-            return {environment.requeue_signal}
+            return {int(needed(environment.requeue_signal))}
         return set()
 
     def _time_is_up(self) -> bool:
         if self._timer is None:
             return False
         self._count_time()
-        return self.trainer.strategy.broadcast(self._timer.time_remaining() <= 0)
+        late = needed(self._timer.time_remaining()) <= 0
+        return self.trainer.strategy.broadcast(late)
 
     def _count_time(self) -> None:
         """Let the timer know of what has passed, which itself begins with training."""
         now = time.monotonic()
         if self._timer is not None:
-            self._timer._offset += now - self._counted
+            passed = self._timer.time_elapsed() + now - self._counted
+            self._timer.load_state_dict({"time_elapsed": {RunningStage.TRAINING.value: passed}})
         self._counted = now

@@ -53,7 +53,7 @@ def _homes(networks: Networks) -> Iterator[tuple[str, tuple[nn.Module, str]]]:
 def _not_finite(buffers: dict[str, Tensor]) -> list[str]:
     if not buffers:
         return []
-    largest = torch._foreach_norm([*buffers.values()], torch.inf)
+    largest = [*torch._foreach_norm([*buffers.values()], torch.inf)]
     if len({(value.dtype, value.device) for value in largest}) > 1:
         largest = [value.double().cpu() for value in largest]
     finite = torch.stack(largest).isfinite()
