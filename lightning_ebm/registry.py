@@ -102,7 +102,7 @@ _named: dict[str, type[Sampler]] = {}
 
 def implementation(found: type) -> type:
     """The class itself, of one that is called by its registered name."""
-    return found.__base__ if found.__module__ == NAMES else found
+    return found.__mro__[1] if found.__module__ == NAMES else found
 
 
 def unknown_name(name: str) -> str:

@@ -25,19 +25,21 @@ LINE = "--line"
 ONE_WORD = ("--help", "--help=all", "--print_config")
 OPTIONS = (
     "--config",
+    "--data",
+    "--data.",
     "--seed_everything=",
     "--ckpt_path=",
     "--weights_only=",
-    "--data",
-    "--data.",
+    "--overwrite=",
+    "--then_test=",
 )
 OWN_OPTIONS = {
-    "fit": ("--overwrite=", "--then_test="),
+    "fit": (),
     "validate": ("--verbose=",),
     "test": ("--verbose=",),
     "predict": ("--return_predictions=",),
 }
-"""What the subcommands take, but for settings of classes."""
+"""What all of the subcommands take, and each, but for settings of classes."""
 
 SAMPLER = "--model.sampler"
 YES_OR_NO = ("true", "false")

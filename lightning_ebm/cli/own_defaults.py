@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pydoc import locate
 from typing import Any, NamedTuple
@@ -90,13 +90,17 @@ def _class(path: str) -> object:
 
 
 def _without_default(path: str) -> set[str]:
-    return set(inspect.signature(locate(path)).parameters) - _defaults(path).keys()
+    return {p.name for p in _parameters(path)} - _defaults(path).keys()
 
 
 def _defaults(path: str) -> dict[str, Any]:
-    parameters = inspect.signature(locate(path)).parameters.values()
-    given = (p for p in parameters if p.default is not inspect.Parameter.empty)
+    given = (p for p in _parameters(path) if p.default is not inspect.Parameter.empty)
     return {p.name: _listed(p.default) for p in given}
+
+
+def _parameters(path: str) -> Iterable[inspect.Parameter]:
+    found = locate(path)
+    return inspect.signature(found).parameters.values() if callable(found) else ()
 
 
 def _listed(value: object) -> object:

@@ -33,6 +33,7 @@ SHORT_FIT = (
     "--model.annealing_steps=2",
 )
 SHORT_PYTHON = (
+    (r"n_trials=\d+", "n_trials=1"),
     (r"max_steps=\d+", "max_steps=3, accelerator='cpu'"),
     (r"(?m)^(steps|rounds) = \d+$", r"\1 = 3"),
 )
