@@ -33,7 +33,7 @@ class FaultBoard:
 
     def __init__(self) -> None:
         self.folder = _given()
-        self.rank = int(os.environ.get("LOCAL_RANK", "0"))
+        self.rank = 0 if self.folder is None else int(os.environ["LOCAL_RANK"])
         self.at_end = ExitStack()
 
     def post(self, status: int) -> bool:
