@@ -33,8 +33,9 @@ def test_the_summary_is_that_of_arviz() -> None:
     rows = {row.name: row for row in result.summary.rows}
     assert set(rows) == {*theirs.index, "lp"}
     for name, row in theirs.iterrows():
-        for word in ("mean", "sd", "r_hat"):
-            assert getattr(rows[name], word) == pytest.approx(row[word], rel=1e-3, abs=1e-6)
+        # Releases of arviz-stats divide the sum of 200 squares by 200, or by 199.
+        for word, rel in (("mean", 1e-3), ("sd", 3e-3), ("r_hat", 1e-3)):
+            assert getattr(rows[name], word) == pytest.approx(row[word], rel=rel, abs=1e-6)
         assert (
             row["ess_bulk"] == pytest.approx(rows[name].ess_bulk, rel=1e-3)
             or row["ess_bulk"] > 200
