@@ -20,4 +20,5 @@ def run_test(trainer: L.Trainer, model: L.LightningModule, data: L.LightningData
     path = None
     if isinstance(keeps, ModelCheckpoint):
         path = (keeps.best_model_path if keeps.monitor else "") or keeps.last_model_path or None
-    trainer.test(model, datamodule=data, ckpt_path=path, weights_only=True)
+    # The report has the figures, by question; Trainer's own table would have them all once more.
+    trainer.test(model, datamodule=data, ckpt_path=path, verbose=False, weights_only=True)

@@ -80,6 +80,7 @@ def test_fit_then_tests_the_last_checkpoint_in_its_folder(inside, tmp_path):
         "fit", "--config=two_modes.yaml", *SMALL, "--data.train_size=1024", "--then_test=true"
     )
     assert "test/nll" in printed
+    assert "Test metric" not in printed
     (run,) = (tmp_path / "lightning_logs").iterdir()
     described = json.loads((run / "metrics.json").read_text())["run"]
     assert described["checkpoint"].endswith("version_0/checkpoints/last.ckpt")
@@ -105,3 +106,4 @@ def test_the_best_is_tested_where_a_figure_is_monitored(monitor, best, last, pat
     )
     run_test(trainer, None, None)
     assert given["ckpt_path"] == path
+    assert given["verbose"] is False
