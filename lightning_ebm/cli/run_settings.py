@@ -46,7 +46,7 @@ class RunSettings(L.Callback):
 
 def plain_settings(parser: LightningArgumentParser, config: Any) -> dict[str, Any]:  # noqa: ANN401
     """The settings of a subcommand's parser as plain data, without those of one command only."""
-    dumped = yaml.safe_load(parser.dump(config, skip_none=False, skip_validation=True))
+    dumped = yaml.safe_load(parser.dump(config, skip_unset=False, skip_validation=True))
     return {key: value for key, value in dumped.items() if key not in OF_ONE_COMMAND}
 
 
