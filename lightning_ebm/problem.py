@@ -108,8 +108,9 @@ class Problem:
 
         Gradients reach the points alone: parameters keep whatever `.grad` they had.
         """
-        self.evaluations.densities += len(x)
-        self.evaluations.scores += len(x)
+        n, evaluations = x.shape[0], self.evaluations
+        evaluations.densities += n
+        evaluations.scores += n
         return log_prob_and_score(self.log_density, x)
 
     def log_proposal(self, x: Tensor) -> Tensor:
@@ -186,10 +187,12 @@ def log_prob_and_score(
 
         score, (_, log_prob) = torch.func.grad_and_value(total, has_aux=True)(x.detach())
         return log_prob.detach(), score.detach()
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        log_prob = _checked(log_density(x), x)
-        (score,) = torch.autograd.grad(log_prob.sum(), x)
+    if not torch.is_grad_enabled():
+        with torch.enable_grad():
+            return log_prob_and_score(log_density, x)
+    x = x.detach().requires_grad_()
+    log_prob = _checked(log_density(x), x)
+    (score,) = torch.autograd.grad(log_prob.sum(), x)
     return log_prob.detach(), score
 
 
