@@ -1,6 +1,6 @@
 """What a draw of a sampler costs over the tightest loop of the same kernel, and what peers cost.
 
-    python -m benchmarks.draws [--seconds 4] [--json FILE]
+    python -m benchmarks.draws [--seconds 4] [--json FILE] ["MLP, 64" ...]
 
 Rows are kernels and numbers of steps, columns targets. Ratios of CPU time on one thread. What
 compiled steps cost is in `benchmarks.compiled_draws`. ebmkit
@@ -130,10 +130,12 @@ def torchebm(
     return {"TorchEBM": lambda: sampler.sample(x=x, n_steps=n_steps)}
 
 
-def measure(seconds: float) -> Table:
+def measure(names: list[str], seconds: float) -> Table:
     """Ratios to the tight loop of the same kernel, target and number of steps."""
     table: Table = {}
     for name, (energy, x) in targets().items():
+        if name not in names:
+            continue
         energy.requires_grad_(False)
         log_density = lambda x, energy=energy: -energy(x)  # noqa: E731
         for kernel, lengths in STEPS.items():
@@ -156,9 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=4.0, help="of CPU time per cell")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("targets", nargs="*", help="columns; by default all")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    table = measure(args.seconds)
+    table = measure(args.targets or list(targets()), args.seconds)
     show("CPU time of a draw over that of the tight loop", table)
     if args.json:
         write(args.json, {"draws": table})

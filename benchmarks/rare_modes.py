@@ -1,6 +1,6 @@
 """Remedies against losing a rare mode, compared: the model's weight of it, KL and time.
 
-    python benchmarks/rare_modes.py [--weight 0.005] [--seeds 0 1] [--steps 1500] [REMEDY ...]
+    python -m benchmarks.rare_modes [--weight 0.005] [--seeds 0 1] [--steps 1500] [REMEDY ...]
 
 Each remedy is `two_modes.yaml` with some settings changed, trained by the command on two modes at
 ±4 of which one is rare. Prints one row per run: the weight and KL(data density ‖ model) by
@@ -98,7 +98,7 @@ def persistent(first: str = "Noise", restart: float = 0.0) -> dict[str, object]:
     return {"class_path": "Persistent", "init_args": {"first": first, "restart": restart}}
 
 
-RECYCLING = f"{Path(__file__).stem}.WasteRecycling"
+RECYCLING = f"benchmarks.{Path(__file__).stem}.WasteRecycling"
 # Without remedies the flow learns from chains alone; as packaged a fifth of it is from data.
 NONE = sampler(data_share=0.0)
 PENALTY: dict[str, object] = {"model.magnitude_penalty": 0.01}
@@ -165,6 +165,6 @@ def measure(settings: dict[str, object], weight: float, seed: int, n_steps: int)
 
 if __name__ == "__main__":
     # Under the name by which settings find the sampler above.
-    import rare_modes
+    from benchmarks import rare_modes
 
     rare_modes.main(sys.argv[1:])

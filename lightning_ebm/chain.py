@@ -61,8 +61,8 @@ def with_log_proposal(problem: Problem, chain: Chain) -> Chain:
     return chain._replace(log_proposal=problem.log_proposal(chain.x))
 
 
-Knowing = Callable[[Problem, Chain], Chain]
-"""What makes a chain know what it did not: `with_density` or `with_score`."""
+Knowing = Callable[[Problem, Tensor], Chain]
+"""What makes chains at points `(n, *event)`: `valued` or `scored`."""
 
 
 def with_density(problem: Problem, chain: Chain) -> Chain:
@@ -79,6 +79,18 @@ def with_score(problem: Problem, chain: Chain) -> Chain:
     return _knowing(chain, problem.score_at(chain.x))
 
 
+def valued(problem: Problem, x: Tensor) -> Chain:
+    """Chains at points `(n, *event)`, with their log-densities."""
+    log_prob, score, ends = problem.density_at(x)
+    return Chain(x, log_prob, score, None if ends is None else Ends(*ends))
+
+
+def scored(problem: Problem, x: Tensor) -> Chain:
+    """Chains at points `(n, *event)`, with their log-densities and scores."""
+    log_prob, score, ends = problem.score_at(x)
+    return Chain(x, log_prob, score, None if ends is None else Ends(*ends))
+
+
 def _knowing(chain: Chain, known: Known) -> Chain:
     log_prob, score, ends = known
     return chain._replace(
@@ -92,11 +104,11 @@ def choose(where: Tensor, proposed: Chain, current: Chain) -> Chain:
     What is known of only one of the two is forgotten.
     """
     wide = per_point(where, proposed.x)
-    return _both(
-        lambda new, old: torch.where(where if new.dim() == 1 else wide, new, old),
-        proposed,
-        current,
-    )
+
+    def chosen(new: Tensor, old: Tensor) -> Tensor:
+        return torch.where(where if new.dim() == 1 else wide, new, old)
+
+    return _both(chosen, proposed, current)
 
 
 def put(chain: Chain, rows: Tensor, others: Chain) -> Chain:
@@ -119,17 +131,21 @@ def _both(combine: Callable[[Tensor, Tensor], Tensor], first: State, second: Sta
     for a, b in zip(first, second, strict=True):
         if a is None or b is None:
             parts.append(None)
-        elif isinstance(a, Tensor):
-            parts.append(combine(a, b))
-        else:
+        elif type(a) is Ends:
             parts.append(_both(combine, a, b))
+        else:
+            parts.append(combine(a, b))
     return type(first)(*parts)
 
 
 def at_zero_density(chain: Chain) -> Tensor:
     """Which chains stand where the log-density, which must be known, is -∞ or NaN, `(n,)`."""
-    log_prob = needed(chain.log_prob)
-    return log_prob.isnan() | (log_prob == -torch.inf)
+    return ~(needed(chain.log_prob) > -torch.inf)
+
+
+def all_somewhere(chain: Chain) -> bool:
+    """Whether no chain stands where the log-density, which must be known, is -∞ or NaN."""
+    return needed(chain.log_prob).min().item() > -torch.inf
 
 
 def per_point(values: Tensor, like: Tensor) -> Tensor:

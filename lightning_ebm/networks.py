@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -73,10 +73,12 @@ def sampling(*networks: nn.Module) -> Iterator[None]:
     Also under Lightning's inference mode; tensors made in it must be cloned before use.
     """
     device = next((p.device.type for net in networks for p in net.parameters()), "cpu")
+    # Every draw comes by here, and most need neither of the two.
+    inferring, casting = torch.is_inference_mode_enabled(), torch.is_autocast_enabled(device)
     with (
-        torch.inference_mode(False),
+        torch.inference_mode(False) if inferring else nullcontext(),
         torch.enable_grad(),
-        torch.autocast(device, enabled=False),
+        torch.autocast(device, enabled=False) if casting else nullcontext(),
         frozen(*networks),
     ):
         yield

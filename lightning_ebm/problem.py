@@ -13,6 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from lightning_ebm.chunks import in_chunks
 from lightning_ebm.ends import Ends
 from lightning_ebm.errors import SettingError
 
@@ -92,6 +93,8 @@ class Problem:
         to_data: maps points of this space to data space.
         from_data: maps points of data space to this one.
         evaluations: a counter, shared by all problems made from this one.
+        chunk_size: points that networks are given at once, at most; None is all. Memory for what
+            a network computes on the way is then bounded, whatever the number of points.
     """
 
     log_density: Callable[[Tensor], Tensor]
@@ -104,6 +107,7 @@ class Problem:
     to_data: Callable[[Tensor], Tensor] = lambda x: x
     from_data: Callable[[Tensor], Tensor] = lambda x: x
     evaluations: Evaluations = field(default_factory=Evaluations)
+    chunk_size: int | None = None
 
     @property
     def needed_flow(self) -> Flow:
@@ -132,22 +136,24 @@ class Problem:
     def log_prob(self, x: Tensor) -> Tensor:
         """Unnormalised log-density `(n,)` of the points, without gradients."""
         self.evaluations.densities += len(x)
+        density = lambda part: _checked(self.log_density(part), part)  # noqa: E731
         with torch.no_grad():
-            return _checked(self.log_density(x), x)
+            return in_chunks(density, x, self.chunk_size)
 
     def log_prob_and_score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Unnormalised log-density `(n,)` and its gradient in x, the score `(n, *event)`.
 
         Gradients reach the points alone: parameters keep whatever `.grad` they had.
         """
-        self.evaluations.densities += len(x)
-        self.evaluations.scores += len(x)
-        return log_prob_and_score(self.log_density, x)
+        n, evaluations = x.shape[0], self.evaluations
+        evaluations.densities += n
+        evaluations.scores += n
+        return log_prob_and_score(self.log_density, x, self.chunk_size)
 
     def log_proposal(self, x: Tensor) -> Tensor:
         """Log-density `(n,)` of the proposal, without gradients."""
         with torch.no_grad():
-            return self.needed_proposal.log_prob(x)
+            return in_chunks(self.needed_proposal.log_prob, x, self.chunk_size)
 
     def density_at(self, x: Tensor) -> Known:
         """What a chain is to know at these points if it needs the log-density."""
@@ -187,8 +193,12 @@ class Problem:
             reference=flow.base,
             proposal=flow.base,
             flow=None,
-            to_data=lambda z: self.to_data(flow.forward(z)[0].detach()),
-            from_data=lambda x: flow.inverse(self.from_data(x))[0].detach(),
+            to_data=lambda z: in_chunks(
+                lambda part: self.to_data(flow.forward(part)[0].detach()), z, self.chunk_size
+            ),
+            from_data=lambda x: in_chunks(
+                lambda part: flow.inverse(self.from_data(part))[0].detach(), x, self.chunk_size
+            ),
         )
 
     def tempered(self, beta: float, reference: Distribution | None = None) -> Problem:
@@ -204,13 +214,20 @@ class Problem:
 
 
 def log_prob_and_score(
-    log_density: Callable[[Tensor], Tensor], x: Tensor
+    log_density: Callable[[Tensor], Tensor], x: Tensor, chunk_size: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Log-density `(n,)` of the points and its gradient in them, neither with a graph.
+
+    Of `chunk_size` points at a time, if it is given.
 
     Raises:
         ValueError: if the density does not give one value per point.
     """
+    if chunk_size is not None and len(x) > chunk_size:
+        values, scores = in_chunks(
+            lambda part: log_prob_and_score(log_density, part), x, chunk_size
+        )
+        return values, scores
     if torch.compiler.is_compiling():
         # What `torch.autograd.grad` does cannot be traced; what follows is slower if it is not.
         def total(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -219,10 +236,12 @@ def log_prob_and_score(
 
         score, (_, log_prob) = torch.func.grad_and_value(total, has_aux=True)(x.detach())
         return log_prob.detach(), score.detach()
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        log_prob = _checked(log_density(x), x)
-        (score,) = torch.autograd.grad(log_prob.sum(), x)
+    if not torch.is_grad_enabled():
+        with torch.enable_grad():
+            return log_prob_and_score(log_density, x)
+    x = x.detach().requires_grad_()
+    log_prob = _checked(log_density(x), x)
+    (score,) = torch.autograd.grad(log_prob.sum(), x)
     return log_prob.detach(), score
 
 

@@ -75,6 +75,32 @@ class Moment(NamedTuple):
         return state if self.cuda is None else state | {"cuda": self.cuda}
 
 
+class TorchMoment(NamedTuple):
+    """Where the generators stand that a draw on one device takes its numbers from.
+
+    Attributes:
+        device: where chains are.
+        cpu: the state of the CPU's generator.
+        cuda: that of the device's own, where it is a GPU.
+    """
+
+    device: torch.device
+    cpu: Tensor
+    cuda: Tensor | None
+
+    @classmethod
+    def now(cls, device: torch.device) -> TorchMoment:
+        """Where they stand now."""
+        cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        return cls(device, torch.get_rng_state(), cuda)
+
+    def put_back(self) -> None:
+        """Let them stand there again."""
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, self.device)
+
+
 def random_state() -> dict[str, object]:
     """The state of all generators, in types that `torch.load(weights_only=True)` accepts."""
     return Moment.now().plain()

@@ -56,11 +56,13 @@ class Sampler(nn.Module, ABC):
         exact: whether the draws' stationary distribution is the target.
         uses_flow: whether it needs the companion flow.
         teaches_flow: whether `flow_loss` trains that flow; if not, the flow is frozen.
+        chunk_size: points that a draw gives networks at once, at most; None is all.
     """
 
     exact: bool = False
     uses_flow: bool = False
     teaches_flow: bool = False
+    chunk_size: int | None = None
 
     @abstractmethod
     def sample(self, problem: Problem, n: int) -> Draw:
@@ -92,6 +94,8 @@ class Sampler(nn.Module, ABC):
         with sampling(*problem.networks):
             if problem.data is not None:
                 problem = replace(problem, data=problem.data.clone())
+            if self.chunk_size is not None:
+                problem = replace(problem, chunk_size=self.chunk_size)
             draw = self.sample(problem, n)
             if not (isinstance(draw, Draw) and isinstance(draw.x, Tensor)):
                 raise SettingError(
@@ -113,6 +117,10 @@ class MCMC(Sampler):
         n_steps: transitions per draw.
         latent: run the chains in the flow's latent space, on the pulled-back density.
         compile: run the transitions in compiled blocks, see `CompiledSteps`.
+        chunk_size: points that networks are given at once, at most; None is all.
+
+    Raises:
+        SettingError: if a number is out of its range, or blocks are to be both whole and in parts.
 
     Attributes:
         exact: whether the kernel is and chains go on from draw to draw; False for a subclass that
@@ -129,9 +137,16 @@ class MCMC(Sampler):
         *,
         latent: bool = False,
         compile: bool = False,
+        chunk_size: int | None = None,
     ) -> None:
         super().__init__()
         require_count("n_steps", n_steps)
+        if compile and chunk_size is not None:
+            raise SettingError(
+                f"chunk_size is {chunk_size} and compile is true, but a compiled block evaluates "
+                "all chains at once: leave out one of them"
+            )
+        self.chunk_size = require_chunk_size(chunk_size)
         self.start = start
         self.kernel = kernel
         self.n_steps = n_steps
@@ -147,6 +162,11 @@ class MCMC(Sampler):
         chain, info = self.in_a_row(self.kernel, space, begun.chain, self.n_steps)
         self.start.end(chain.x)
         return Draw(space.to_data(chain.x), info | conduct(space, begun, chain))
+
+
+def require_chunk_size(chunk_size: int | None) -> int | None:
+    """The number of points that networks are given at once, refused unless it is positive."""
+    return require_count("chunk_size", chunk_size, null="all at once")
 
 
 def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) -> Tensor:

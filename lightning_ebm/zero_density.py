@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from lightning_ebm.chain import Chain, at_zero_density, put, with_density
+from lightning_ebm.chain import Chain, all_somewhere, at_zero_density, put, with_density
 from lightning_ebm.kernels import Info, Kernel
 from lightning_ebm.problem import Problem
 from lightning_ebm.starts import Start
@@ -19,11 +20,11 @@ class Begun(NamedTuple):
 
     Attributes:
         chain: the chains, with what the kernel's first step needs.
-        moved: those that stood at zero density before.
+        moved: those that stood at zero density before, or None where none did.
     """
 
     chain: Chain
-    moved: Tensor
+    moved: Tensor | None
 
 
 def begin_chains(start: Start, kernel: Kernel, problem: Problem, n: int) -> Begun:
@@ -40,6 +41,8 @@ def begin_chains(start: Start, kernel: Kernel, problem: Problem, n: int) -> Begu
     """
     # The energy has changed since the last draw: what was known at these points is not.
     chain = kernel.prepare(problem, Chain(start.begin(problem, n)))
+    if all_somewhere(chain):
+        return Begun(chain, None)
     moved = nowhere = at_zero_density(chain)
     for _ in range(TRIES):
         rows = nowhere.nonzero().squeeze(1)
@@ -58,10 +61,16 @@ def conduct(problem: Problem, begun: Begun, ended: Chain) -> Info:
         `zero_density_left`, those that stand there after it, a fault of the draw; and `unmoved`,
         those exactly where they began it.
     """
-    stayed = (ended.x == begun.chain.x).flatten(1).all(1)
+    ended = with_density(problem, ended)
     shares = {
         "zero_density": begun.moved,
-        "zero_density_left": at_zero_density(with_density(problem, ended)),
-        "unmoved": stayed,
+        "zero_density_left": None if all_somewhere(ended) else at_zero_density(ended),
+        "unmoved": (ended.x == begun.chain.x).flatten(1).all(1),
     }
-    return {name: which.to(ended.x.dtype).mean() for name, which in shares.items()}
+    return {name: _share(which, ended.x) for name, which in shares.items()}
+
+
+def _share(which: Tensor | None, x: Tensor) -> Tensor:
+    if which is None:
+        return x.new_zeros(())
+    return torch.count_nonzero(which).to(x.dtype) / len(x)

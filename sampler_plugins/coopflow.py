@@ -24,6 +24,7 @@ class CoopFlowSampler(MCMC):
         data_share: share of data in what the flow learns from. The paper has 0, with which modes
             of the plane get lost: flow and energy follow each other away from the data.
         compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
+        chunk_size: chains that networks are given at once, which bounds memory; null is all.
 
     Source: Xie et al. 2022, algorithm 1 (arXiv:2205.06924).
     """
@@ -40,10 +41,11 @@ class CoopFlowSampler(MCMC):
         limit: float | None = 0.1,
         data_share: float = 0.5,
         compile: bool = False,  # noqa: FBT001, FBT002
+        chunk_size: int | None = None,
     ) -> None:
         require_positive("limit", limit, null="none")
         kernel = ULA(step_size) if noise else GradientAscent(step_size, limit)
-        super().__init__(FromFlow(), kernel, n_steps, compile=compile)
+        super().__init__(FromFlow(), kernel, n_steps, compile=compile, chunk_size=chunk_size)
         self.data_share = require_share(data_share)
 
     def flow_loss(self, problem: Problem, draw: Draw) -> Tensor:

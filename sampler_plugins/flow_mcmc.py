@@ -42,6 +42,7 @@ class FlowMCMCSampler(MCMC):
         data_share: share of data in what the flow learns from; by default .2 if it learns. With 0
             it forgets a rare mode that all chains have left, and never proposes it again.
         compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
+        chunk_size: chains that networks are given at once, which bounds memory; null is all.
 
     Raises:
         SettingError: if a number is out of its range, or a flow is to learn and not to.
@@ -65,6 +66,7 @@ class FlowMCMCSampler(MCMC):
         adaptive: bool = True,  # noqa: FBT001, FBT002 - a name in YAML
         data_share: float | None = None,
         compile: bool = False,  # noqa: FBT001, FBT002
+        chunk_size: int | None = None,
     ) -> None:
         require_count("n_global", n_global, least=0)
         require_count("n_local", n_local, least=0)
@@ -76,7 +78,9 @@ class FlowMCMCSampler(MCMC):
         jump = flow_move(n_proposals, shares)
         walk = local or MALA(step_size=0.01, target_acceptance=0.6)
         kernel = Cycle([jump, walk], [n_global, n_local])
-        super().__init__(start or Persistent(), kernel, n_steps, compile=compile)
+        super().__init__(
+            start or Persistent(), kernel, n_steps, compile=compile, chunk_size=chunk_size
+        )
         self.teaches_flow = adaptive
         self.data_share = share_of_data(data_share, learns=adaptive)
 

@@ -12,7 +12,13 @@ from torch import Tensor
 from lightning_ebm.kernels import GeneralisedHMC, Info, Kernel, average
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count, require_positive
-from lightning_ebm.sampler import Draw, Sampler, flow_likelihood_loss, share_of_data
+from lightning_ebm.sampler import (
+    Draw,
+    Sampler,
+    flow_likelihood_loss,
+    require_chunk_size,
+    share_of_data,
+)
 from lightning_ebm.tempering import (
     Ladder,
     LadderLogZ,
@@ -67,6 +73,8 @@ class FlowTemperingSampler(Sampler):
             rounds are made while chains are older; null always makes n_rounds.
         most_rounds: rounds per draw that this may lead to; by default 8 times n_rounds.
         evaluation_rounds: rounds of a draw in test and predict, at least.
+        chunk_size: states that networks are given at once, at most, which bounds memory; null is
+            all.
 
     Raises:
         SettingError: if a number is out of its range, or a flow is to learn and not to.
@@ -92,8 +100,10 @@ class FlowTemperingSampler(Sampler):
         max_age: float | None = None,
         most_rounds: int | None = None,
         evaluation_rounds: int = 8,
+        chunk_size: int | None = None,
     ) -> None:
         super().__init__()
+        self.chunk_size = require_chunk_size(chunk_size)
         require_count("n_rounds", n_rounds)
         require_count("evaluation_rounds", evaluation_rounds)
         require_count("most_rounds", most_rounds, least=n_rounds, null="8 times n_rounds")

@@ -16,6 +16,7 @@ class HMCSampler(MCMC):
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as noise.
         compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
+        chunk_size: chains that networks are given at once, which bounds memory; null is all.
 
     Source: Neal 2011.
     """
@@ -31,6 +32,9 @@ class HMCSampler(MCMC):
         target_acceptance: float | None = 0.7,
         start: Start | None = None,
         compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
+        chunk_size: int | None = None,
     ) -> None:
         kernel = HMC(step_size, n_leapfrog, mass, target_acceptance)
-        super().__init__(start or Persistent(), kernel, n_steps, compile=compile)
+        super().__init__(
+            start or Persistent(), kernel, n_steps, compile=compile, chunk_size=chunk_size
+        )

@@ -18,6 +18,7 @@ class NTEBMSampler(MCMC):
         target_acceptance: acceptance that γ is adapted to while training; null keeps it fixed.
         start: where chains begin; by default they persist, and begin as draws of the flow's base.
         compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
+        chunk_size: chains that networks are given at once, which bounds memory; null is all.
 
     Source: Nijkamp et al. 2022 (arXiv:2006.06897).
     """
@@ -34,6 +35,14 @@ class NTEBMSampler(MCMC):
         target_acceptance: float | None = 0.8,
         start: Start | None = None,
         compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
+        chunk_size: int | None = None,
     ) -> None:
         kernel = HMC(step_size, n_leapfrog, target_acceptance=target_acceptance)
-        super().__init__(start or Persistent(), kernel, n_steps, latent=True, compile=compile)
+        super().__init__(
+            start or Persistent(),
+            kernel,
+            n_steps,
+            latent=True,
+            compile=compile,
+            chunk_size=chunk_size,
+        )

@@ -13,6 +13,7 @@ class ULASampler(MCMC):
         step_size: γ in x' = x + γ ∇log p + √(2γ) ξ.
         start: where chains begin; by default they persist, and begin as noise.
         compile: whether steps run in compiled blocks: dear at first, cheaper from then on.
+        chunk_size: chains that networks are given at once, which bounds memory; null is all.
 
     Source: Tieleman 2008 (persistent chains); Roberts and Tweedie 1996 (ULA).
     """
@@ -25,5 +26,8 @@ class ULASampler(MCMC):
         step_size: float = 0.01,
         start: Start | None = None,
         compile: bool = False,  # noqa: FBT001, FBT002 - a name in YAML
+        chunk_size: int | None = None,
     ) -> None:
-        super().__init__(start or Persistent(), ULA(step_size), n_steps, compile=compile)
+        super().__init__(
+            start or Persistent(), ULA(step_size), n_steps, compile=compile, chunk_size=chunk_size
+        )

@@ -14,6 +14,7 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, choose, per_point, with_score
 from lightning_ebm.kernels.langevin import adjusted_proposal
 from lightning_ebm.kernels.metropolis import acceptance
+from lightning_ebm.kernels.step_size import Scales
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Distribution, Problem
 
@@ -79,7 +80,8 @@ def look_around(
     points, log_probs = [], []
     for step in range(n_steps):
         chain = with_score(problem, chain)
-        proposed, log_ratio = adjusted_proposal(problem, chain, log_size.exp().to(chain.x))
+        scales = Scales.of(log_size.exp().to(chain.x), chain.x)
+        proposed, log_ratio, _ = adjusted_proposal(problem, chain, scales)
         _, probability = acceptance(proposed, log_ratio)
         chain = choose(torch.rand_like(probability) < probability, proposed, chain)
         if 2 * step < n_steps and n_steps > 1:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lightning_ebm.chain import Chain
 from lightning_ebm.kernels.cycle import Cycle
-from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row, in_turn
+from lightning_ebm.kernels.kernel import Info, Kernel, average
 from lightning_ebm.problem import Evaluations, Problem
 
 LONGEST = 10
@@ -167,9 +167,8 @@ def _steps(
     last: bool,  # noqa: FBT001 - dynamo sees positions alone
 ) -> tuple[Chain, Info]:
     """What is compiled."""
-    if last:
-        return in_a_row(kernel, problem, chain, n_steps)
-    return in_turn(problem, chain, [kernel.step] * n_steps)
+    chain, infos = kernel.run(problem, chain, n_steps, last=last)
+    return chain, average(infos)
 
 
 def _tensors(chain: Chain) -> list[Tensor]:

@@ -10,10 +10,9 @@ from torch import Tensor
 from lightning_ebm.chain import Chain, choose, with_score
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel, share_of
-from lightning_ebm.kernels.langevin import along
 from lightning_ebm.kernels.leapfrog import kinetic, leapfrogs
 from lightning_ebm.kernels.metropolis import acceptance
-from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.kernels.step_size import StepSize, along
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 from lightning_ebm.ranges import require_count

@@ -36,8 +36,8 @@ class Kernel(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: object) -> None:
         """A class with a step of its own does not inherit what goes with another's."""
         super().__init_subclass__(**kwargs)
-        for name in ("last_step", "run") if "step" in cls.__dict__ else ():
-            if name not in cls.__dict__:
+        for name, others in (("last_step", ("step",)), ("run", ("step", "last_step"))):
+            if name not in cls.__dict__ and any(other in cls.__dict__ for other in others):
                 setattr(cls, name, getattr(Kernel, name))
 
     def prepare(self, problem: Problem, chain: Chain) -> Chain:
@@ -75,6 +75,8 @@ class Kernel(nn.Module, ABC):
 
 def average(infos: Sequence[Info]) -> Info:
     """Mean of each entry over the transitions that reported it."""
+    if all(info is infos[0] for info in infos):
+        return dict(infos[0])
     keys = dict.fromkeys(key for info in infos for key in info)
     return {key: torch.stack([info[key] for info in infos if key in info]).mean() for key in keys}
 

@@ -5,61 +5,40 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_ebm.chain import Chain, choose, per_point, squared_norm, with_score
-from lightning_ebm.kernels.kernel import Info, share_of
-from lightning_ebm.kernels.step_size import StepSize
+from lightning_ebm.chain import Chain, scored, squared_norm
+from lightning_ebm.kernels.step_size import Scales
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
 
 
-def with_drift(problem: Problem, chain: Chain) -> Chain:
-    """The chain with its log-density, and with its score as what drifts it: 0 where there is none.
-
-    A last step does not compute the score where it leads, so that a chain may have ended where
-    that is not finite: it goes on by noise alone.
-    """
-    chain = with_score(problem, chain)
-    return chain._replace(score=needed(chain.score).nan_to_num(0.0, 0.0, 0.0))
-
-
-def langevin_proposal(chain: Chain, step_size: Tensor) -> Tensor:
+def langevin_proposal(chain: Chain, scales: Scales) -> Tensor:
     """Draw x' = x + γ ∇log p(x) + √(2γ) ξ with ξ ~ N(0, I); γ one number, or one per chain."""
     noise = torch.randn_like(chain.x)
-    step_size = along(step_size, chain.x)
-    return chain.x + step_size * needed(chain.score) + (2 * step_size).sqrt() * noise
+    return chain.x.add(scales.drift * needed(chain.score)).add_(noise.mul_(scales.noise))
 
 
-def unadjusted(chain: Chain, proposed: Chain, step_size: Tensor) -> tuple[Chain, Info]:
-    """Go wherever was proposed, but where what is known of it is not finite: there chains stay."""
-    finite = proposed.finite()
-    info = {"non_finite": share_of(~finite, chain.x), "step_size": StepSize.typical(step_size)}
-    return choose(finite, proposed, chain), info
+def langevin_distance(to: Tensor, start: Chain, scales: Scales) -> Tensor:
+    """How far `to` is from where `start` drifts, |to - x - γ∇log p(x)|²/4γ, `(n,)`.
 
-
-def langevin_log_density(to: Tensor, start: Chain, step_size: Tensor) -> Tensor:
-    """Log-density of proposing `to` from `start`, without what depends on γ alone.
-
-    -|to - x - γ∇log p(x)|²/4γ, `(n,)`; γ is one number, or one per chain.
+    Without what depends on γ alone it is minus the log-density of proposing `to`.
     """
-    offset = to - start.x - along(step_size, to) * needed(start.score)
-    return -squared_norm(offset) / (4 * step_size)
+    offset = (to - start.x).sub_(scales.drift * needed(start.score))
+    return squared_norm(offset).div_(scales.four)
 
 
-def adjusted_proposal(problem: Problem, chain: Chain, step_size: Tensor) -> tuple[Chain, Tensor]:
+def adjusted_proposal(
+    problem: Problem, chain: Chain, scales: Scales
+) -> tuple[Chain, Tensor, Tensor]:
     """Propose by Langevin, with the log of the Hastings ratio `(n,)`.
 
     log a = log p(y) - log p(x) + log q(x | y) - log q(y | x), with the Langevin density q.
+
+    Returns:
+        The proposals y, log a, and log p(y) + log q(x | y), to which all adds that is known of y.
     """
-    proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
-    log_ratio = (
-        needed(proposed.log_prob)
-        - needed(chain.log_prob)
-        + langevin_log_density(chain.x, proposed, step_size)
-        - langevin_log_density(proposed.x, chain, step_size)
-    )
-    return proposed, log_ratio
-
-
-def along(step_size: Tensor, x: Tensor) -> Tensor:
-    """Step sizes, one number or one per chain, so that they broadcast over `x (n, *event)`."""
-    return step_size if step_size.dim() == 0 else per_point(step_size, x)
+    proposed = scored(problem, langevin_proposal(chain, scales))
+    back = langevin_distance(chain.x, proposed, scales)
+    there = langevin_distance(proposed.x, chain, scales)
+    log_prob = needed(proposed.log_prob)
+    log_ratio = (log_prob - needed(chain.log_prob)).sub_(back).add_(there)
+    return proposed, log_ratio, log_prob - back

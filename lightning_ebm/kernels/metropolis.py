@@ -58,6 +58,18 @@ def metropolis_hastings(
     return decision.chain, decision.info(move)
 
 
+def weigh(log_ratio: Tensor, judged: Tensor) -> Tensor:
+    """The probability min(1, exp(log_ratio)) of accepting each of n proposals.
+
+    It is NaN, which no random number is below, where a proposal cannot be judged.
+
+    Args:
+        log_ratio: log of the Hastings ratio, `(n,)`.
+        judged: numbers that are finite only where all that is known of a proposal is, `(n,)`.
+    """
+    return log_ratio.clamp(max=0).add_(judged - judged).exp_()
+
+
 def acceptance(proposed: Chain, log_ratio: Tensor) -> tuple[Tensor, Tensor]:
     """Which proposals are usable, and the probability of accepting each, `(n,)` both."""
     usable = proposed.finite() & ~log_ratio.isnan()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, per_point
+from lightning_ebm.chunks import in_chunks
 from lightning_ebm.ends import Ends
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import (
@@ -30,12 +31,14 @@ class GeometricPath:
         tilt: log w, where it is known apart from ρ; else None.
         target: log p̃.
         evaluations: counts the points at which log w was evaluated.
+        chunk_size: points that are evaluated at once, at most; None is all.
     """
 
     reference: Distribution
     target: Callable[[Tensor], Tensor]
     tilt: Callable[[Tensor], Tensor] | None
     evaluations: Evaluations
+    chunk_size: int | None = None
 
     @staticmethod
     def of(problem: Problem) -> GeometricPath:
@@ -49,17 +52,16 @@ class GeometricPath:
         density, reference = problem.log_density, problem.proposal
         if reference is None:
             raise ValueError("tempering needs a flow to begin from, and this problem has none")
-        tilt = None
-        if isinstance(density, Tilt) and density.base is reference:
-            tilt = density.tilt
-        return GeometricPath(reference, density, tilt, problem.evaluations)
+        tilt = density.tilt if isinstance(density, Tilt) and density.base is reference else None
+        return GeometricPath(reference, density, tilt, problem.evaluations, problem.chunk_size)
 
     def ends(self, x: Tensor) -> Ends:
         """Log-densities of both ends and their scores at points `(n, *event)`."""
         self.evaluations.densities += len(x)
         self.evaluations.scores += len(x)
-        log_reference, reference_score = log_prob_and_score(self.reference.log_prob, x)
-        log_density, score = log_prob_and_score(self.tilt or self.target, x)
+        of_reference = log_prob_and_score(self.reference.log_prob, x, self.chunk_size)
+        log_reference, reference_score = of_reference
+        log_density, score = log_prob_and_score(self.tilt or self.target, x, self.chunk_size)
         if self.tilt is None:
             log_density, score = log_density - log_reference, score - reference_score
         return Ends(log_reference, log_density, reference_score, score)
@@ -68,8 +70,8 @@ class GeometricPath:
         """Log-densities of both ends alone."""
         self.evaluations.densities += len(x)
         with torch.no_grad():
-            log_reference = self.reference.log_prob(x)
-            log_density = (self.tilt or self.target)(x)
+            log_reference = in_chunks(self.reference.log_prob, x, self.chunk_size)
+            log_density = in_chunks(self.tilt or self.target, x, self.chunk_size)
         if self.tilt is None:
             log_density = log_density - log_reference
         return Ends(log_reference, log_density)
@@ -115,7 +117,9 @@ class Rungs(Problem):
             rise = path.tilt(x) if path.tilt else path.target(x) - log_reference
             return log_reference + _for_each(beta, x) * rise
 
-        return Rungs(**(known | {"log_density": log_density}), path=path, beta=beta)
+        # β belongs to places among all points; the path goes by parts.
+        known |= {"log_density": log_density, "chunk_size": None}
+        return Rungs(**known, path=path, beta=beta)
 
     def density_at(self, x: Tensor) -> Known:
         """Log-density and those of the ends."""

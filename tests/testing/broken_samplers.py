@@ -7,15 +7,24 @@ from torch import nn
 
 from lightning_ebm.chain import Chain, choose, with_density, with_score
 from lightning_ebm.kernels import HMC, IMH, MALA, ULA, Kernel, average
-from lightning_ebm.kernels.langevin import langevin_log_density, langevin_proposal
+from lightning_ebm.kernels.langevin import langevin_distance, langevin_proposal
 from lightning_ebm.kernels.leapfrog import leapfrogs
 from lightning_ebm.kernels.metropolis import metropolis_hastings
+from lightning_ebm.kernels.step_size import Scales
 from lightning_ebm.sampler import MCMC, Draw, Sampler, flow_likelihood_loss
 from lightning_ebm.starts import FromFlow, Persistent
 
 
 def persistent(kernel: Kernel, n_steps: int = 5, **options: object) -> MCMC:
     return MCMC(Persistent(), kernel, n_steps, **options)
+
+
+def langevin(chain: Chain, step_size: torch.Tensor) -> torch.Tensor:
+    return langevin_proposal(chain, Scales.of(step_size, chain.x))
+
+
+def log_q(to: torch.Tensor, start: Chain, step_size: torch.Tensor) -> torch.Tensor:
+    return -langevin_distance(to, start, Scales.of(step_size, to))
 
 
 class SmallMomentum(HMC):
@@ -38,12 +47,12 @@ class StaleScore(MALA):
     def step(self, problem, chain):
         chain = with_score(problem, chain)
         step_size = self.step_size(chain.x)
-        proposed = with_score(problem, Chain(langevin_proposal(chain, step_size)))
+        proposed = with_score(problem, Chain(langevin(chain, step_size)))
         log_ratio = (
             proposed.log_prob
             - chain.log_prob
-            + langevin_log_density(chain.x, proposed, step_size)
-            - langevin_log_density(proposed.x, chain, step_size)
+            + log_q(chain.x, proposed, step_size)
+            - log_q(proposed.x, chain, step_size)
         )
         moved, info = metropolis_hastings(chain, proposed, log_ratio, move="local")
         return moved._replace(score=chain.score), info
@@ -127,7 +136,7 @@ class NoHastings(MALA):
 
     def step(self, problem, chain):
         chain = with_score(problem, chain)
-        proposed = with_score(problem, Chain(langevin_proposal(chain, self.step_size(chain.x))))
+        proposed = with_score(problem, Chain(langevin(chain, self.step_size(chain.x))))
         log_ratio = proposed.log_prob - chain.log_prob
         return metropolis_hastings(chain, proposed, log_ratio, move="local")
 
@@ -434,14 +443,14 @@ class Ratio(MALA):
         return metropolis_hastings(chain, proposed, log_ratio, move="local")
 
     def propose(self, chain, step_size):
-        return langevin_proposal(chain, step_size)
+        return langevin(chain, step_size)
 
     def ratio(self, chain, proposed, step_size):
         return (
             proposed.log_prob
             - chain.log_prob
-            + langevin_log_density(chain.x, proposed, step_size)
-            - langevin_log_density(proposed.x, chain, step_size)
+            + log_q(chain.x, proposed, step_size)
+            - log_q(proposed.x, chain, step_size)
         )
 
 
@@ -473,8 +482,8 @@ class Densities(Ratio):
     """Densities stand where their logarithms should."""
 
     def ratio(self, chain, proposed, step_size):
-        correction = langevin_log_density(chain.x, proposed, step_size)
-        correction = correction - langevin_log_density(proposed.x, chain, step_size)
+        correction = log_q(chain.x, proposed, step_size)
+        correction = correction - log_q(proposed.x, chain, step_size)
         return (proposed.log_prob.exp() / chain.log_prob.exp()).log() + correction
 
 
@@ -482,8 +491,8 @@ class ProposalDensities(Ratio):
     """Densities of proposals stand where their logarithms should."""
 
     def ratio(self, chain, proposed, step_size):
-        back = langevin_log_density(chain.x, proposed, step_size).exp()
-        there = langevin_log_density(proposed.x, chain, step_size).exp()
+        back = log_q(chain.x, proposed, step_size).exp()
+        there = log_q(proposed.x, chain, step_size).exp()
         return proposed.log_prob - chain.log_prob + (back / there).log()
 
 
