@@ -31,7 +31,7 @@ def test_version_has_a_line_each(inside):
         (["xyzzy", "--help"], "no subcommand is called 'xyzzy': choose fit, "),
         (
             [],
-            "a subcommand is missing: choose fit, validate, test, predict, samplers, reproduce or",
+            "a subcommand is missing: choose fit, validate, test, predict, samplers, reproduce, ",
         ),
     ],
 )
