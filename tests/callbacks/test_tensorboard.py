@@ -144,6 +144,7 @@ def test_hparams_compare_what_was_chosen_by_what_was_found(run, tmp_path):
     assert latest("hparams/weight_error") == latest("val/mode_weight_tv")
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("command", "given", "made"),
     [

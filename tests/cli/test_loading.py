@@ -47,6 +47,7 @@ def write_mnist(folder: Path) -> None:
             (folder / f"{prefix}-{name}-ubyte").write_bytes(header + values.numpy().tobytes())
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_checkpoint_is_loaded_by_its_path_alone(config: str, inside, tmp_path: Path) -> None:
     inside("fit", "--config", config, *own_arguments(config, tmp_path), *QUICK)

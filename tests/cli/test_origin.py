@@ -148,6 +148,7 @@ def test_a_checkpoint_is_tested_by_its_own_settings(fit, inside, refused, tmp_pa
     assert metrics(root)["run"]["settings"]["model"]["temperature"] == 5
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("settings", "checkpoint", "reason"),
     [

@@ -73,6 +73,7 @@ def indented(key: str, text: str) -> str:
     return f"  {key}:\n" + "".join(f"    {line}\n" for line in text.strip().splitlines())
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("flow", "energy", "sampler", "base"),
     [

@@ -99,7 +99,7 @@ def label(value: object) -> str:
     return " ".join(value).replace("init_args.", "")[-60:] if isinstance(value, list) else ""
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize(("args", "words"), options(), ids=label)
 def test_settings(args, words, refused):
     line = refused(["fit", "--config=base.yaml", *args])
