@@ -54,6 +54,7 @@ def test_a_subcommand_that_is_missing_or_misspelt(args, said, inside, capfd):
     ],
     ids=lambda args: " ".join(args)[:20],
 )
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("buffering", ["", "1"])
 def test_a_command_whose_reader_is_gone_ends_quietly(args, buffering, tmp_path):
     reading, writing = os.pipe()

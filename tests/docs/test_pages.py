@@ -14,8 +14,15 @@ from lightning_ebm.cli import main
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "examples" / "notebooks"
-SLOW = {"choosing.md"}
-"""Pages whose blocks take longer than half a minute."""
+SLOW = {
+    "choosing.md",
+    "clusters.md",
+    "out-of-distribution.md",
+    "own-data.md",
+    "own-model.md",
+    "own-sampler.md",
+}
+"""Pages whose blocks take long, and whose kinds other tests run at every time."""
 
 NEEDED = {"sweeps.md": "optuna"}
 """Packages of the extra `docs` that a page's blocks import."""

@@ -94,6 +94,7 @@ def test_chains_with_other_weights_than_the_ladders_are_not_trusted():
     assert any("class" in doubt for doubt in seen.doubts)
 
 
+@pytest.mark.slow
 def test_a_mode_that_no_rung_reaches_is_found_from_the_data():
     """The flow stands on one mode, narrow: the ladder agrees with itself, and is not believed."""
     torch.manual_seed(6)

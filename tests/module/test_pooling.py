@@ -79,6 +79,7 @@ def run(folder: Path, *arguments: object) -> tuple[list[dict], str]:
     return seen, outcome.stderr
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("sampler", ["flow_mcmc", "flow_tempering"])
 def test_two_processes_are_measured_as_one_and_go_on_in_one(sampler, tmp_path):
     (first, second), _ = run(tmp_path, sampler, 2, 4, "none")

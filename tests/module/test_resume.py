@@ -32,12 +32,13 @@ def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]
 
 
 NAMES = ["ula", "mala", "hmc", "flow_mcmc", "flow_tempering", "coopflow", "nt_ebm"]
+COMPILED = "flow_mcmc, compiled"
 SAMPLERS = {name: find(name) for name in NAMES} | {
-    "flow_mcmc, compiled": partial(find("flow_mcmc"), n_local=2, compile=True)
+    COMPILED: partial(find("flow_mcmc"), n_local=2, compile=True)
 }
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", [*NAMES, pytest.param(COMPILED, marks=pytest.mark.slow)])
 def test_resumed_is_never_stopped_bit_for_bit(
     sampler, small_module, small_data, small_trainer, tmp_path
 ):
