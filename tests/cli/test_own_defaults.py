@@ -117,4 +117,5 @@ def test_the_command_says_it_in_one_line_and_does_it(inside, tmp_path):
         "step_size": 0.01,
         "start": None,
         "compile": False,
+        "chunk_size": None,
     }
