@@ -44,7 +44,7 @@ def look_for_unforgotten_mass(
     """
     starts = dict(samples)
     if n_steps > 0:
-        noise = widened_noise(problem.reference, N_NOISE)
+        noise = widened_noise(problem.reference, N_NOISE).to(next(iter(samples.values())))
         starts["noise"] = look_around(problem, {"noise": noise}, n_steps).points[-1]
     sizes = [len(x) for x in starts.values()]
     found = forget(space, ladder, torch.cat(list(starts.values())))
