@@ -81,14 +81,12 @@ def with_score(problem: Problem, chain: Chain) -> Chain:
 
 def valued(problem: Problem, x: Tensor) -> Chain:
     """Chains at points `(n, *event)`, with their log-densities."""
-    log_prob, score, ends = problem.density_at(x)
-    return Chain(x, log_prob, score, None if ends is None else Ends(*ends))
+    return _knowing(Chain(x), problem.density_at(x))
 
 
 def scored(problem: Problem, x: Tensor) -> Chain:
     """Chains at points `(n, *event)`, with their log-densities and scores."""
-    log_prob, score, ends = problem.score_at(x)
-    return Chain(x, log_prob, score, None if ends is None else Ends(*ends))
+    return _knowing(Chain(x), problem.score_at(x))
 
 
 def _knowing(chain: Chain, known: Known) -> Chain:

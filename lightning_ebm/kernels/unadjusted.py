@@ -50,6 +50,7 @@ class UnadjustedKernel(StretchKernel):
         """One step; the score where it leads is not computed, and not tested."""
         return self.stretch(problem, chain, 1, last=True)
 
+    # A class with a last step of its own is taken not to know how to run many.
     run = StretchKernel.run
 
     def stretch(
