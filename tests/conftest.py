@@ -10,6 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+# Before torch is imported, here and by every process that a test starts: two workers on two cores
+# whose processes take two threads each spend most of their time waiting for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import lightning as L
 import pytest
 import torch

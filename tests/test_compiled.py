@@ -69,6 +69,7 @@ def steps(
     return ends, infos, problem.evaluations, torch.rand(3)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", KERNELS)
 def test_compiled_chains_are_those_of_eager_steps_at_any_number_of_chains(name):
     torch.manual_seed(0)

@@ -1,4 +1,7 @@
-"""The example plug-in builds, installs beside the library, passes its test and trains by name."""
+"""The example plug-in builds, installs beside the library, passes its test and trains by name.
+
+The package that `lightning init` writes does so at every run (tests/cli/test_init.py).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "sampler_plugin"
 COMMAND = Path(sys.executable).with_name("lightning")
 
 
+@pytest.mark.slow
 def test_the_example_is_a_distribution_that_works(tmp_path):
     sources = shutil.copytree(EXAMPLE, tmp_path / "sources")
     site = tmp_path / "site"

@@ -27,7 +27,7 @@ SMALL = [
 RUN = Path("lightning_logs/version_0")
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_fit_test_and_predict_with_every_sampler(sampler, lightning, inside, tmp_path):
     fit = lightning(

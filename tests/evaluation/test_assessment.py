@@ -80,6 +80,7 @@ def test_a_narrow_mode_in_a_broad_one_is_found_without_a_flow_too():
     assert "annealing misses mass" in sentence
 
 
+@pytest.mark.slow
 def test_a_lost_mode_that_hardly_weighs_is_within_the_interval_and_what_may_be_unseen():
     """.01 of the model, lost by the flow: it is .01 too low, and what chains found covers it."""
     torch.manual_seed(0)

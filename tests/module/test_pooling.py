@@ -102,6 +102,7 @@ def test_two_processes_are_measured_as_one_and_go_on_in_one(sampler, tmp_path):
     assert one["seen"][-1]["draws"][1] == 17
 
 
+@pytest.mark.slow
 def test_chains_of_one_process_go_on_in_two_and_rank_0_says_so(tmp_path):
     run(tmp_path, "mala", 1, 2, "none")
     found, printed = run(tmp_path, "mala", 2, 4, tmp_path / "mala_1.ckpt")

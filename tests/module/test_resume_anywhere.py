@@ -158,6 +158,7 @@ def assert_same(first, second) -> None:
 STEPS, EPOCHS = {"max_steps": 25}, {"max_epochs": 3, "max_steps": -1}
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("case", "limit"),
     [

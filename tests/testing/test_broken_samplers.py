@@ -11,6 +11,7 @@ from lightning_ebm.testing.kit import CHECKS, run_check
 ALL = BROKEN | BROKEN_TEMPERING
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("fault", ALL)
 def test_a_fault_is_caught_by_the_check_meant_for_it(fault):
     sampler, meant = ALL[fault]

@@ -34,6 +34,7 @@ RIGHT = {
 }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_built_in_sampler_conforms(name):
     report = check_sampler(find(name.split(",")[0])(**RIGHT[name]))
@@ -76,6 +77,7 @@ def test_the_kit_computes_by_one_thread_and_leaves_their_number_as_it_was(monkey
         torch.set_num_threads(usual)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", RIGHT_AND_UNLIKE)
 def test_a_right_sampler_of_another_kind_does_not_fail(name):
     checks = ["chains are independent", "non-finite rejected", "no underflow", "density moves"]
