@@ -64,7 +64,7 @@ def conduct(problem: Problem, begun: Begun, ended: Chain) -> Info:
     ended = with_density(problem, ended)
     shares = {
         "zero_density": begun.moved,
-        "zero_density_left": None if all_somewhere(ended) else at_zero_density(ended),
+        "zero_density_left": at_zero_density(ended),
         "unmoved": (ended.x == begun.chain.x).flatten(1).all(1),
     }
     return {name: _share(which, ended.x) for name, which in shares.items()}

@@ -23,7 +23,8 @@ class UnadjustedKernel(StretchKernel):
     That is hardly ever so. A stretch of steps goes without asking, and is tested at its end; where
     it failed it is made again from its beginning, with the same random numbers, asking at every
     step: the chains are those of steps that always ask, to the bit. After a failure stretches ask
-    until one finds nothing.
+    until one finds nothing. So they do on a GPU, which asking costs little and answering much: the
+    program would wait for it.
 
     To implement one: write `move`.
 
@@ -67,12 +68,13 @@ class UnadjustedKernel(StretchKernel):
             chain, share = _asking(self.move, problem, chain, scales, known)
             return chain, {"non_finite": share, "step_size": typical}
         # One step is tested as cheaply as it is made; what is known of ends is not followed.
-        if n_steps > 1 and not self._wary and chain.ends is None:
+        answers = answers_at_once(chain.x)
+        if n_steps > 1 and answers and not self._wary and chain.ends is None:
             reached = self._without_asking(problem, chain, scales, known)
             if reached is not None:
                 return reached, {"non_finite": chain.x.new_zeros(()), "step_size": typical}
         chain, share = _asking(self.move, problem, chain, scales, known)
-        if n_steps > 1:
+        if n_steps > 1 and answers:
             self._wary = share.item() > 0
         return chain, {"non_finite": share, "step_size": typical}
 
@@ -92,6 +94,11 @@ class UnadjustedKernel(StretchKernel):
             begun.put_back()
             evaluations.densities, evaluations.scores = counted
         return reached
+
+
+def answers_at_once(x: Tensor) -> bool:
+    """Whether the program need not wait for a device to learn a number that is computed there."""
+    return x.device.type == "cpu"
 
 
 Move = Callable[[Chain, Scales], Tensor]

@@ -56,15 +56,16 @@ def ladder_log_z(log_weights: Tensor, betas: Tensor) -> LadderLogZ:
     # The slope of the difference of the two means in log r.
     slope = (from_below * (1 - from_below) + from_above * (1 - from_above)).mean((0, 2))
     share = (from_below - from_above).mean(0) / slope[:, None]
-    return LadderLogZ(
-        float(log_ratios.sum()),
+    figures = (
+        log_ratios.sum(),
         _error(share.sum(0)),
-        float(lower.sum()),
+        lower.sum(),
         _error(below.sum(0)),
-        float(-upper.sum()),
+        -upper.sum(),
         _error(above.sum(0)),
-        log_ratios,
     )
+    # All at once, for a device is waited for each time.
+    return LadderLogZ._make([*torch.stack(figures).tolist(), log_ratios])
 
 
 def _log_means(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,5 +88,7 @@ def _roots(forward: Tensor, backward: Tensor, n_halvings: int = 32) -> Tensor:
     return (low + high) / 2
 
 
-def _error(parts: Tensor) -> float:
-    return float(parts.std() / math.sqrt(len(parts))) if len(parts) > 1 else math.nan
+def _error(parts: Tensor) -> Tensor:
+    if len(parts) == 1:
+        return parts.new_full((), torch.nan)
+    return parts.std() / math.sqrt(len(parts))
