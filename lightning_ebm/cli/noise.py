@@ -11,7 +11,9 @@ from contextlib import contextmanager
 import lightning as L
 
 LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
-NOISE = re.compile(r"\W*Tip: |(GPU|TPU|HPU) available: False")
+NOISE = re.compile(
+    r"\W*Tip: |(GPU|TPU|HPU) available: False|The following callbacks returned .*: StopSafely$"
+)
 """How lines begin that are left out; where there is a GPU, it is said whether it is used."""
 
 OWN_DEBT = r"`isinstance\(treespec, LeafSpec\)` is deprecated"

@@ -82,6 +82,7 @@ def test_fit_then_tests_the_last_checkpoint_in_its_folder(inside, tmp_path):
     )
     assert "test/nll" in printed
     assert "Test metric" not in printed
+    assert "will override" not in printed
     (run,) = (tmp_path / "lightning_logs").iterdir()
     described = json.loads((run / "metrics.json").read_text())["run"]
     assert described["checkpoint"].endswith("version_0/checkpoints/last.ckpt")
