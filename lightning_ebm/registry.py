@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import keyword
+import sys
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightning_ebm.errors import SettingError
@@ -120,13 +123,25 @@ def can_be_named(name: str) -> bool:
 
 def points(name: str | None = None) -> list[EntryPoint]:
     """The entry points, or those of one name, in order; no code runs."""
-    found = [point for point in set(entry_points(group=GROUP)) if name in (None, point.name)]
-    return sorted(found, key=lambda point: (point.name, origin(point)))
+    return [point for point in _installed(_places()) if name in (None, point.name)]
 
 
 def origin(point: EntryPoint) -> str:
     """The distribution that registers an entry point, and its version."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+
+
+@lru_cache(maxsize=1)
+def _installed(places: tuple[tuple[str, int], ...]) -> list[EntryPoint]:
+    """All entry points, in order: a command that is parsed asks for them dozens of times."""
+    return sorted(set(entry_points(group=GROUP)), key=lambda point: (point.name, origin(point)))
+
+
+def _places() -> tuple[tuple[str, int], ...]:
+    """Where distributions are looked for, and when something was last installed there, in ns."""
+    return tuple(
+        (place, Path(place).stat().st_mtime_ns) for place in sys.path if Path(place).exists()
+    )
 
 
 def _load(point: EntryPoint, owners: list[str]) -> Entry:
