@@ -116,7 +116,7 @@ def _of_distribution(target: Distribution) -> Target:
             f"make it one by torch.distributions.Independent(target, {len(target.batch_shape)})"
         )
     try:
-        support = target.support
+        support = _of_all_components(target.support)
     except NotImplementedError:
         support = None
     if support is not None and support.is_discrete:
@@ -139,6 +139,16 @@ def _of_distribution(target: Distribution) -> Target:
     everywhere = support is None or _plain(support) is constraints.real
     shape = tuple(target.event_shape)
     return Target(log_density, shape, None if everywhere else support, (), like)
+
+
+def _of_all_components(support: constraints.Constraint) -> constraints.Constraint:
+    """The support of a mixture, where its components have one and the same."""
+    if not isinstance(support, constraints.MixtureSameFamilyConstraint):
+        return support
+    shared = support.base_constraint
+    bounds = vars(_plain(shared)).values()
+    differ = any(isinstance(bound, Tensor) and bound.dim() > 0 for bound in bounds)
+    return support if differ else shared
 
 
 def _plain(support: constraints.Constraint) -> constraints.Constraint:

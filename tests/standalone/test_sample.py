@@ -11,7 +11,17 @@ import pytest
 import torch
 from scipy.stats import binomtest, gamma, kstest, norm, truncnorm
 from torch import Tensor, nn
-from torch.distributions import Gamma, HalfNormal, Independent, MultivariateNormal, Normal, Uniform
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Gamma,
+    HalfNormal,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    Uniform,
+)
 
 from lightning_ebm import MLP, EBMLightningModule, Energy, RealNVP, SettingError, sample
 from lightning_ebm.kernels import MALA
@@ -59,7 +69,13 @@ class Column(nn.Module):
         return self.sign * normal(x)[:, None]
 
 
+def mixed(components: Distribution) -> MixtureSameFamily:
+    """Two components of unequal weights."""
+    return MixtureSameFamily(Categorical(torch.tensor([0.3, 0.7])), components)
+
+
 ONES = torch.ones(2)
+APART = Uniform(2 * torch.arange(2.0), 2 * torch.arange(2.0) + 1)
 TWO = {"event_shape": (2,)}
 SMALL_FLOW = TWO | {"flow": RealNVP([2], n_layers=2, hidden=16)}
 ABOVE_ZERO = truncnorm(-0.5, 99, loc=1, scale=2).cdf
@@ -72,6 +88,8 @@ TARGETS = {
     "float64": (MultivariateNormal(ONES.double(), 4 * torch.eye(2).double()), "hmc", {}, WIDE),
     "number": (Normal(1.0, 2.0), "mala", {}, WIDE),
     "support": (Gamma(2.0, 1.0), "mala", {}, gamma(2).cdf),
+    "mixture": (mixed(Independent(Normal(torch.ones(2, 2), 2.0), 1)), "mala", {}, WIDE),
+    "mixture on a half line": (mixed(Gamma(2 * ONES, 1.0)), "mala", {}, gamma(2).cdf),
     "half line": (HalfNormal(2.0), "hmc", {}, lambda x: 2 * norm(0, 2).cdf(x) - 1),
     "interval": (Uniform(-ONES[0], 3 * ONES[0]), "mala", {}, lambda x: (x + 1) / 4),
     "energy": (Quadratic(), "mala", {}, WIDE),
@@ -101,7 +119,7 @@ def test_draws_are_of_the_target(case: str) -> None:
     for coordinate in x.reshape(2000, -1).T:
         p = kstest(coordinate.numpy(), cdf).pvalue
         assert p > P, f"p = {p:.1e}"
-    if isinstance(target, torch.distributions.Distribution):
+    if isinstance(target, Distribution):
         torch.testing.assert_close(result.log_density, target.log_prob(result.x))
 
 
@@ -205,6 +223,7 @@ def refused(sentence: str, **settings: object) -> tuple[str, dict[str, object]]:
         refused("give event_shape", event_shape=None),
         refused(r"Independent\(target, 1\)", target=Normal(torch.zeros(3), 1.0), event_shape=None),
         refused("which is discrete", target=torch.distributions.Poisson(2.0), event_shape=None),
+        refused("torch has no bijection", target=mixed(APART), event_shape=None),
         refused("points have shape .2., and start .3.", start=torch.zeros(3, 3)),
         refused("one point for each chain", start=torch.zeros(5, 2)),
         refused("not finite: give finite", start=torch.full((3, 2), torch.nan)),
