@@ -14,7 +14,7 @@ class Convergence(NamedTuple):
     """What chains say of one quantity. What they cannot say is NaN.
 
     Attributes:
-        r_hat: rank-normalised split R-hat; above 1.01 the chains do not agree. Infinite where no
+        r_hat: rank-normalised split R-hat; above 1.05 the chains do not agree. Infinite where no
             chain ever changes and they differ.
         ess_bulk: effective sample size for its mean, never more than were made.
         ess_tail: effective sample size for its 5 % and 95 % quantiles, never more than were made.

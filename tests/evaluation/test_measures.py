@@ -10,6 +10,7 @@ from torch import nn
 from lightning_ebm import Problem, SettingError, data
 from lightning_ebm.data import Digits, TwoModes
 from lightning_ebm.evaluation.classifier import accuracy, fit_classifier
+from lightning_ebm.evaluation.convergence import Convergence
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures import (
     ChainConvergence,
@@ -19,6 +20,7 @@ from lightning_ebm.evaluation.measures import (
     SampledClassWeights,
     SampleDistances,
     SampledModeWeights,
+    chains,
     default_measures,
 )
 from lightning_ebm.problem import Tilt
@@ -141,6 +143,20 @@ def test_chains_that_stay_are_said_not_to_agree():
     assert figures["diagnostics/modes_r_hat"] > 1.1
     assert figures["sampler/crossings_per_1000_evaluations"] == 0
     assert any("chains do not agree on modes" in remark for remark in seen.remarks)
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "said", "doubted"),
+    [(1.005, "", False), (1.03, "chains nearly agree on", False), (1.06, "do not agree on", True)],
+)
+def test_what_is_believed_is_not_said_to_disagree(r_hat, said, doubted, monkeypatch):
+    found = Convergence(r_hat, 1e4, 1e4)
+    monkeypatch.setattr(chains, "convergence", lambda values: found)
+    seen = evidence(draws=[evidence().draws[0]] * 10)
+    ChainConvergence()(seen)
+    assert len(seen.remarks) == 2 * bool(said)
+    assert all(said in remark for remark in seen.remarks)
+    assert bool(seen.doubts) == doubted
 
 
 def test_nothing_is_said_of_chains_that_begin_anew_or_of_paths_while_training_waits():

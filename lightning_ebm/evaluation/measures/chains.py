@@ -76,11 +76,15 @@ def _judge(evidence: Evidence, name: str, found: Convergence) -> None:
             else f"whether chains agree on {name} is unknown: all {draws} draws of {chains} "
             "chains are in one"
         )
-    elif found.r_hat > AGREEMENT:
+    elif found.r_hat > UNTRUSTED:
         disagree = f"chains do not agree on {name}: R-hat is {_in_words(name, found.r_hat)}"
         evidence.remarks.append(f"{disagree}, over {draws} draws of {chains} chains")
-        if found.r_hat > UNTRUSTED:
-            evidence.doubts.append(disagree)
+        evidence.doubts.append(disagree)
+    elif found.r_hat > AGREEMENT:
+        evidence.remarks.append(
+            f"chains nearly agree on {name}: R-hat is {found.r_hat:.3f}, over {draws} draws of "
+            f"{chains} chains; up to {UNTRUSTED} they are believed"
+        )
     if name == "energy" and found.ess_bulk < FEW_DRAWS:
         evidence.doubts.append(f"the energies of the chains are worth {found.ess_bulk:.0f} draws")
 
