@@ -20,7 +20,11 @@ from lightning_ebm.undeclared import undeclared
 
 
 class SampleFiles(BasePredictionWriter):
-    """Write the samples of `predict` to `samples.npz` (`x`, `energy`) and `samples.png`."""
+    """Write the samples of `predict` to `samples.npz` and `samples.png`.
+
+    `x` and `energy` are in the model's space; `values` are `x` in the units of the data, where the
+    data module tells them by `to_data`.
+    """
 
     def __init__(self) -> None:
         super().__init__(write_interval="epoch")
@@ -47,7 +51,10 @@ class SampleFiles(BasePredictionWriter):
             return
         samples = {key: torch.cat([part[key] for part in everyone]) for key in mine}
         arrays = {key: value.float().numpy() for key, value in samples.items()}
-        numpy.savez(folder / "samples.npz", x=arrays["x"], energy=arrays["energy"])
+        to_data = getattr(undeclared(trainer).datamodule, "to_data", None)
+        if to_data is not None:
+            arrays["values"] = to_data(samples["x"]).numpy()
+        numpy.savez(folder / "samples.npz", **arrays)
         written = [str(folder / "samples.npz")]
         if self._draw(trainer, model_of(pl_module), samples["x"], folder / "samples.png"):
             written.append(str(folder / "samples.png"))

@@ -47,6 +47,11 @@ class ModelSpace:
             prepared = self.transform.forward(spread).float()
         return self.noise.forward(prepared, generator)
 
+    def stored(self, x: Tensor) -> Tensor:
+        """The stored values that points of the model's space stand for, levels or float64."""
+        values = self.transform.inverse(x.double())
+        return values if self.levels is None else Dequantise(self.levels).inverse(values)
+
     def bits_per_dimension(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
         """Bits `(n,)` per level of points with these -log p, a bound for the stored levels.
 

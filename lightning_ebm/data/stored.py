@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy
 import torch
 from lightning.pytorch import LightningDataModule
+from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader
 
@@ -22,6 +24,7 @@ from lightning_ebm.data.loading import (
     training_loader,
 )
 from lightning_ebm.data.model_space import ModelSpace
+from lightning_ebm.errors import SettingError
 from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count
 from lightning_ebm.transforms import GaussianNoise, Transform
@@ -145,6 +148,37 @@ class StoredData(ABC, LightningDataModule):
         """Test batches, in order."""
         return evaluation_loader(self._test, self.batch_size)
 
+    def to_model(self, values: ArrayLike) -> Tensor:
+        """Points `(n, *event)` of the model's space, float32, of values in the units of the data.
+
+        Scaled as the training items are. Levels are dequantised and noise is added as in the
+        test set: the same each time, by `seed`.
+
+        Args:
+            values: numbers or levels `(n, *event)`, as `setup` reads them.
+
+        Raises:
+            SettingError: if `setup` has not run, or items have another shape.
+        """
+        space, stored = self._known_space(), torch.as_tensor(numpy.asarray(values))
+        if tuple(stored.shape[1:]) != self.event_shape:
+            raise SettingError(
+                f"values have shape {list(stored.shape)}, but items have "
+                f"{list(self.event_shape)}: give (n, *event)"
+            )
+        generator = Generator().manual_seed(data_seed(self.seed, FIXED_NOISE[1]))
+        return space.points(space.prepared(stored), generator)
+
+    def to_data(self, x: Tensor) -> Tensor:
+        """Values in the units of the data of points `(n, *event)`, samples say, of the model's.
+
+        Noise that was added stays in them. Levels are whole numbers, uint8, others float64.
+
+        Raises:
+            SettingError: if `setup` has not run.
+        """
+        return self._known_space().stored(x)
+
     def to_images(self, x: Tensor) -> Tensor:
         """Turn points `(n, channels, h, w)` of the model's space into pictures in [0, 1]."""
         values = self.transform.inverse(x)
@@ -170,6 +204,11 @@ class StoredData(ABC, LightningDataModule):
     def nll_in_data_units(self, negative_log_prob: Tensor, x: Tensor) -> Tensor | None:
         """-log p `(n,)` of the values as stored: see `ModelSpace.nll_in_data_units`."""
         return self.space.nll_in_data_units(negative_log_prob, x)
+
+    def _known_space(self) -> ModelSpace:
+        if self._train is None:
+            raise SettingError("the scaling is known once the data are read: call setup first")
+        return self.space
 
     def _split(self, every: Stored, *own: Stored | None) -> tuple[Stored, Stored, Stored]:
         chosen = self._choose(every, OF_TRAINING)

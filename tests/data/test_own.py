@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 from PIL import Image
 from torch.testing import assert_close
 
+from lightning_ebm.callbacks import SampleFiles
 from lightning_ebm.data import FromFile, FromHuggingFace, ImageFolder, OwnData
 from lightning_ebm.errors import SettingError
 from lightning_ebm.transforms import bits_per_dimension
@@ -215,6 +216,45 @@ def test_scaling_is_fitted_to_training_items_and_told_of_in_the_likelihood(scali
         assert_close(told, -normal.log_prob(stored).sum(1).double(), atol=1e-4, rtol=1e-4)
     noisy = make_ready(make(scaling=scaling, noise=0.1))
     assert noisy.nll_in_data_units(negative, held_out) is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "scaling", "noise"),
+    [
+        (None, "none", 0),
+        (None, "standardise", 0),
+        (None, "range", 0.1),
+        (8, "logit", 0),
+        (8, "none", 0),
+    ],
+)
+def test_values_are_brought_to_the_model_and_back(levels, scaling, noise, small_module, tmp_path):
+    draw = numpy.random.default_rng(0)
+    train, held_out = draw.integers(0, 8, (2, 40, 3)) if levels else draw.normal(50, 9, (2, 40, 3))
+    paths = {"path": tmp_path / "train.npy", "test_path": tmp_path / "test.npy"}
+    for path, values in zip(paths.values(), (train, held_out), strict=True):
+        numpy.save(path, values)
+    settings = {key: str(path) for key, path in paths.items()}
+    data = FromFile(**settings, levels=levels, scaling=scaling, noise=noise)
+    with pytest.raises(SettingError, match="call setup first"):
+        data.to_model(held_out)
+    data.setup()
+    state = torch.get_rng_state()
+    x = data.to_model(held_out)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(x, together(data.test_dataloader())[0])
+    back = data.to_data(x)
+    if noise == 0:
+        assert_close(back.double(), torch.tensor(held_out).double(), rtol=1e-6, atol=0)
+    with pytest.raises(SettingError, match=r"have shape \[40, 2\], but items have \[3\]"):
+        data.to_model(held_out[:, :2])
+    # What predict leaves is in both units.
+    trainer = Trainer(logger=False, default_root_dir=tmp_path)
+    trainer.datamodule = data
+    SampleFiles().write_on_epoch_end(trainer, small_module(), [{"x": x, "energy": x.sum(1)}], [])
+    written = numpy.load(tmp_path / "samples.npz")
+    assert numpy.array_equal(written["x"], x.numpy())
+    assert numpy.array_equal(written["values"], back.numpy())
 
 
 @pytest.mark.parametrize("scaling", ["none", "standardise", "range", "logit"])
