@@ -9,6 +9,8 @@ from fnmatch import fnmatch
 TRAINING, MIXING, DENSITY, WEIGHTS = "training", "mixing", "density", "weights"
 LOOKED_AT = ("val", "test")
 """Headings of validation, which has it in its figures' names, and of a test."""
+GROUP = r"(?!tv$|ess$|standard_error_|lower_|upper_).+"
+"""How the figure of a weight ends: by the number of a mode, by the number or name of a class."""
 HEADINGS = (TRAINING, MIXING, DENSITY, WEIGHTS, *LOOKED_AT)
 
 HEADING_OF = {
@@ -57,9 +59,9 @@ CHARTS = {
     },
     WEIGHTS: {
         "error of weights": r".*_weight_tv",
-        "the chains' weights": r".*/(chains|samples)/(mode|class)_weight_\d+",
-        "the flow's weights": r".*/flow/(mode|class)_weight_\d+",
-        "the model's weights": r"(val|test)/(mode|class)_weight_\d+",
+        "the chains' weights": r".*/(chains|samples)/(mode|class)_weight_" + GROUP,
+        "the flow's weights": r".*/flow/(mode|class)_weight_" + GROUP,
+        "the model's weights": r"(val|test)/(mode|class)_weight_" + GROUP,
     },
 }
 """Charts by category and title: which tags one shows, as a regular expression."""

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lightning_ebm.callbacks.layout import GROUP
 from lightning_ebm.callbacks.units import unit
 
 QUESTIONS = {
@@ -39,7 +40,7 @@ QUESTIONS = {
 """Which figures answer which question, in the order in which they are shown."""
 OWNERS = ("data", "model", "samples", "flow")
 """Whose weights of modes or classes are shown beside each other."""
-WEIGHT = re.compile(r"(\w+)/(mode|class)_weight_(\d+)")
+WEIGHT = re.compile(rf"(\w+)/(mode|class)_weight_({GROUP})")
 VERDICT = "log Z by"
 """How the remark begins that says whether log Z is trusted."""
 COLOURS = (("not trusted", "bold red"), ("trusted", "bold green"), ("", "bold yellow"))
@@ -91,32 +92,38 @@ def _weights(kind: str, figures: Figures) -> Table | None:
     """Weights of modes or classes, a row each, with a column for whose they are."""
     found = [match for match in map(WEIGHT.fullmatch, figures) if match and match[2] == kind]
     owners = [owner for owner in OWNERS if owner in {match[1] for match in found}]
-    numbers = sorted({int(match[3]) for match in found if match[1] in owners})
-    if not numbers:
+    groups = sorted({match[3] for match in found if match[1] in owners}, key=_in_order)
+    if not groups:
         return None
     table = Table(title=f"Weights of {kind}s".replace("classs", "classes"), box=SIMPLE_HEAD)
     table.title_justify, table.title_style = "left", "bold"
     table.add_column(kind, justify="right")
     for owner in owners:
         table.add_column(owner, justify="right")
-    for number in numbers:
-        names = [f"{owner}/{kind}_weight_{number}" for owner in owners]
+    for group in groups:
+        names = [f"{owner}/{kind}_weight_{group}" for owner in owners]
         cells = [
             with_error(figures[name], _error(figures, name)) if name in figures else ""
             for name in names
         ]
-        table.add_row(str(number), *cells)
+        table.add_row(group, *cells)
     return table
+
+
+def _in_order(group: str) -> tuple[bool, int, str]:
+    """Numbers by their size, then names by the alphabet."""
+    number = re.fullmatch(r"-?\d+", group)
+    return (False, int(group), "") if number else (True, 0, group)
 
 
 def _error(figures: Figures, name: str) -> float | None:
     """The standard error of a figure, where one was measured."""
     if name == "model/log_z":
         name = "log_z/bridge"
-    numbered = re.fullmatch(r"(.*)_(\d+)", name)
+    weight = WEIGHT.fullmatch(name)
     key = f"{name}_standard_error"
-    if numbered:
-        key = f"{numbered[1]}_standard_error_{numbered[2]}"
+    if weight:
+        key = f"{weight[1]}/{weight[2]}_weight_standard_error_{weight[3]}"
     error = figures.get(key)
     return error if error is not None and math.isfinite(error) else None
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lightning_ebm.callbacks.layout import as_tested, layout
 from lightning_ebm.callbacks.report import show_report, with_error
 
 FIGURES = {
@@ -55,6 +56,19 @@ def test_figures_stand_under_their_question_with_errors_and_units(capsys):
     assert "0 0.3 0.3088 ± 0.0051" in weights
     assert "1 0.7 0.6912" in weights
     assert not any("mmd" in line for line in shown)
+
+
+def test_classes_have_names_or_numbers_in_their_order(capsys):
+    groups = ["10", "9", "upper east", "-1", "cat"]
+    named = {f"model/class_weight_{group}": 0.2 for group in groups}
+    others = {f"model/class_weight_{kind}_cat": 0.01 for kind in ("standard_error", "lower")}
+    show_report(named | others | {"model/class_weight_ess": 99.0}, [])
+    shown = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    rows = [line for line in shown if "0.2" in line]
+    assert rows == ["-1 0.2", "9 0.2", "10 0.2", "cat 0.200 ± 0.010", "upper east 0.2"]
+    assert not any("99" in line or "lower" in line for line in shown)
+    (charts,) = layout([as_tested(name) for name in [*named, *others]]).values()
+    assert len(charts["the model's weights"][1]) == len(groups)
 
 
 def test_a_question_without_figures_is_not_asked(capsys):
