@@ -10,6 +10,8 @@ from lightning_ebm.kernels.imh import IMH
 from lightning_ebm.kernels.isir import ISIR
 from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row, in_turn
 from lightning_ebm.kernels.mala import MALA
+from lightning_ebm.kernels.metropolis import decide, metropolis_hastings
+from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.kernels.ula import ULA
 
 __all__ = [
@@ -26,7 +28,10 @@ __all__ = [
     "GradientAscent",
     "Info",
     "Kernel",
+    "StepSize",
     "average",
+    "decide",
     "in_a_row",
     "in_turn",
+    "metropolis_hastings",
 ]

@@ -62,7 +62,8 @@ def non_finite_rejected(sampler: Sampler) -> tuple[bool | None, str]:
         if outside[-1] > outside[-2] and (sampler.exact or not from_flow):
             return False, (
                 f"{outside[-1]} of {n} chains rest where the density is not finite, "
-                f"after {outside[-2]} a draw before"
+                f"after {outside[-2]} a draw before: reject proposals whose log-density is NaN "
+                "or ±∞, as `lightning_ebm.kernels.decide` does"
             )
     if not counted:
         return None, "rejects them, but info has no 'non_finite' that would count how many"
