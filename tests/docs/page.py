@@ -34,6 +34,7 @@ SHORT_FIT = (
 )
 SHORT_PYTHON = (
     (r"n_trials=\d+", "n_trials=1"),
+    (r"flow_pretraining=\d+", "flow_pretraining=4"),
     (r"max_steps=\d+", "max_steps=3, accelerator='cpu'"),
     (r"(?m)^(steps|rounds) = \d+$", r"\1 = 3"),
 )
