@@ -79,13 +79,17 @@ def as_tested(name: str) -> str:
 
 
 def layout(tags: Iterable[str]) -> dict[str, dict[str, list[str | list[str]]]]:
-    """The charts of these tags, as `SummaryWriter.add_custom_scalars` takes them; no empty one."""
+    """The charts of these tags, as `SummaryWriter.add_custom_scalars` takes them; no empty one.
+
+    A chart shows what fits its expression, and not these tags by name: of runs with different
+    figures TensorBoard then makes one chart, where it would show two of one title.
+    """
     tags = sorted(tags)
     found: dict[str, dict[str, list[str | list[str]]]] = {
         category: {
-            title: ["Multiline", [f"^{re.escape(tag)}$" for tag in shown]]
+            title: ["Multiline", [f"^(?:{pattern})$"]]
             for title, pattern in charts.items()
-            if (shown := [tag for tag in tags if re.fullmatch(pattern, tag)])
+            if any(re.fullmatch(pattern, tag) for tag in tags)
         }
         for category, charts in CHARTS.items()
     }
