@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex, TypeGuard, overload
 
 from lightning_ebm.errors import SettingError
@@ -111,11 +111,12 @@ def require_shape(key: str, shape: Sequence[int], axes: int | None = None) -> tu
         SettingError: if it is none.
     """
     example = "[1, 28, 28]" if axes == 3 else "[2] or [1, 28, 28]"
-    sound = len(shape) > 0 and all(_is_whole(size) and 0 < size <= MOST for size in shape)
-    if not sound or (axes is not None and len(shape) != axes) or math.prod(shape) > MOST:
+    sizes = list(shape) if isinstance(shape, Iterable) else []
+    sound = len(sizes) > 0 and all(_is_whole(size) and 0 < size <= MOST for size in sizes)
+    if not sound or (axes is not None and len(sizes) != axes) or math.prod(sizes) > MOST:
         number = "" if axes is None else f"{axes} "
         raise SettingError(
-            f"{key} is {list(shape)}: give the {number}sizes of one point, e.g. {example}"
+            f"{key} is {sizes or shape}: give the {number}sizes of one point, e.g. {example}"
         )
     return tuple(shape)
 

@@ -54,6 +54,8 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
     Raises:
         SettingError: if a network may be either, or a distribution cannot be sampled by chains.
     """
+    if sign not in {None, "energy", "log_density"}:
+        raise SettingError(f"target_is is {sign!r}: give 'energy' or 'log_density'")
     if isinstance(target, ModelDistribution):
         target = target.model
     if isinstance(target, NormalisedModel):
@@ -69,15 +71,22 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
         return _of_network(target, sign)
     _refuse_sign(target, sign)
     log_density = getattr(target, "log_prob", target)
-    if not callable(log_density):
+    if not callable(log_density) or isinstance(target, type):
         raise SettingError(
-            f"target is a {type(target).__name__}: give a function from points (n, *event) to "
+            f"target is {described(target)}: give a function from points (n, *event) to "
             "log-densities (n,), a torch.distributions object, or a network"
         )
     shape = getattr(target, "event_shape", None)
     networks = (target,) if isinstance(target, nn.Module) else ()
     return Target(
         log_density, None if shape is None else tuple(shape), None, networks, _like(networks)
+    )
+
+
+def described(given: object) -> str:
+    """What is in the place of an object of another kind, in words."""
+    return (
+        f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
     )
 
 
