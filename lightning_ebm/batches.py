@@ -27,7 +27,7 @@ def points_of(batch: Any, like: Tensor) -> Tensor:  # noqa: ANN401 - anybody's d
     """
     begins = isinstance(batch, (list, tuple)) and len(batch) > 0
     points = _as_tensor(batch[0] if begins else batch)
-    if points.dim() < 2:
+    if points.dim() < 2 or 0 in points.shape[1:]:
         raise SettingError(
             f"data gives batches of shape {tuple(points.shape)}, but points have an axis at least "
             "besides that of the batch, (n, *event): reshape them"

@@ -144,6 +144,12 @@ class OwnData(StoredData):
                 f"labels of {source.value} have shape {list(labels.shape)} for {len(values)} "
                 "items: give one for each"
             )
+        missing = [place for place, label in enumerate(labels.tolist()) if _is_missing(label)]
+        if missing:
+            raise SettingError(
+                f"labels of {source.value} are missing in {len(missing)} of {len(labels)} items, "
+                f"first in item {missing[0]}: give each item one, or take these out"
+            )
         if self.class_names is not None:
             return Stored(values, self._numbers(source, labels))
         if labels.dtype.kind not in "biu":
@@ -155,8 +161,9 @@ class OwnData(StoredData):
     def _shaped(self, source: Source, values: numpy.ndarray) -> numpy.ndarray:
         if values.dtype.kind not in "biuf":
             raise SettingError(f"{source}, with values of type {values.dtype}: give real numbers")
-        if len(values.shape) and not len(values):
-            raise SettingError(f"{source}, which has no items: give some")
+        if values.size == 0:
+            what = "items" if not len(values) else "numbers in its items"
+            raise SettingError(f"{source}, which has no {what}: give some")
         if self.own_shape is not None:
             if values.size != len(values) * math.prod(self.own_shape):
                 raise SettingError(
@@ -219,6 +226,10 @@ def require_labels(
             raise SettingError(
                 f"{key} is {value}, but labels is null: say where the class of each item is"
             )
+
+
+def _is_missing(label: object) -> bool:
+    return label is None or label == "" or label != label
 
 
 def _class_names(labels: numpy.ndarray | None) -> list[str] | None:

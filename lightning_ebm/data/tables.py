@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy
 
@@ -31,7 +31,9 @@ def read_csv(
     """
     try:
         with source.path.open(newline="", encoding="utf-8-sig") as file:
-            first = next(csv.reader(file), None)
+            rows = csv.reader(file)
+            first = next(rows, None)
+            _require_even(source, first or [], rows)
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
         raise SettingError(f"{source}, which cannot be read ({failure}): mend it") from failure
     if not first:
@@ -136,12 +138,24 @@ def _places(source: Source, first: list[str], *, header: bool) -> dict[str, int]
     return {name: place for place, name in enumerate(names)}
 
 
+def _require_even(source: Source, first: list[str], rows: Iterable[list[str]]) -> None:
+    """Refuse a table some rows of which are longer or shorter than the first; empty ones pass."""
+    for number, row in enumerate(rows):
+        if row and len(row) != len(first):
+            raise SettingError(
+                f"{source}, where the row {number + 1} after the first has {len(row)} values and "
+                f"the first {len(first)}: mend the file"
+            )
+
+
 def _chosen(
     source: Source,
     known: Mapping[str, Name],
     columns: Sequence[Name] | None,
     labels: Name | None,
 ) -> list[str]:
+    if not known:
+        raise SettingError(f"{source}, which has no columns: give a table with a row a point")
     if columns is None:
         chosen = [name for name in known if labels is None or name != str(labels)]
     else:

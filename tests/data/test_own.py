@@ -338,6 +338,12 @@ def prepared(tmp_path):
     csv(tmp_path / "twice.csv", POINTS.tolist(), "a", "a")
     csv(tmp_path / "gap.csv", [(1, 2), ("", 3)], "a", "b")
     csv(tmp_path / "ragged.csv", [(1, 2), (3,)], "a", "b")
+    csv(tmp_path / "wide.csv", [(1, 2, 3), (3, 4)], "a", "b")
+    csv(tmp_path / "unnamed.csv", [(1, "x"), (3, "")], "a", "kind")
+    parquet(tmp_path / "unnamed.parquet", {"a": [1.0, 2.0], "kind": [None, "x"]})
+    parquet(tmp_path / "nothing.parquet", {})
+    numpy.savez(tmp_path / "nothing.npz")
+    numpy.save(tmp_path / "nothing.npy", numpy.zeros((N, 0)))
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "head.csv").write_text("a,b\n")
     images(tmp_path / "images")
@@ -413,7 +419,7 @@ REFUSED = [
         r"classes: cow has no items; choose from \['cat', 'dog'\]",
     ),
     (FromFile, "code.pt", {}, "code.pt', which cannot be read .*: save a tensor"),
-    (FromFile, "list.pt", {}, "list.pt' holds a list: save a tensor"),
+    (FromFile, "list.pt", {}, "list.pt', which holds a list: save a tensor"),
     (
         FromFile,
         "two.pt",
@@ -442,7 +448,18 @@ REFUSED = [
     ),
     (FromFile, "twice.csv", {}, "two columns are called 'a': rename one"),
     (FromFile, "gap.csv", {}, "could not convert string '' to float64 at row 1"),
-    (FromFile, "ragged.csv", {}, "ragged.csv', where invalid column index"),
+    (
+        FromFile,
+        "ragged.csv",
+        {},
+        "where the row 2 after the first has 1 values and the first 2: mend",
+    ),
+    (FromFile, "wide.csv", {}, "where the row 1 after the first has 3 values and the first 2"),
+    (FromFile, "unnamed.csv", {"labels": "kind"}, "are missing in 1 of 2 items, first in item 1"),
+    (FromFile, "unnamed.parquet", {"labels": "kind"}, "missing in 1 of 2 items, first in item 0"),
+    (FromFile, "nothing.parquet", {}, "nothing.parquet', which has no columns"),
+    (FromFile, "nothing.npz", {}, "nothing.npz', which holds no array"),
+    (FromFile, "nothing.npy", {}, "nothing.npy', which has no numbers in its items"),
     (FromFile, "empty.csv", {}, "empty.csv', which begins with no value"),
     (FromFile, "head.csv", {}, "head.csv', which has no items"),
     (ImageFolder, "absent", {}, "path is '.*absent', and there is no such folder: give"),
