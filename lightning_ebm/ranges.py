@@ -17,6 +17,11 @@ DEEPEST = 1000
 """The most layers, blocks or levels of a network."""
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a setting is a number at all, so that it can be compared: NaN is one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 @overload
 def require_count(
     key: str, value: int | None, least: int = 1, most: int = MOST, *, null: None = None
@@ -72,7 +77,7 @@ def require_positive(key: str, value: float | None, *, null: str | None = None) 
     """
     if value is None and null is not None:
         return None
-    if not (_is_number(value) and 0 < value < math.inf):
+    if not (is_number(value) and 0 < value < math.inf):
         raise SettingError(f"{key} is {value}: it must be positive and finite{_or(null)}")
     return value
 
@@ -83,7 +88,7 @@ def require_not_negative(key: str, value: float) -> float:
     Raises:
         SettingError: if it is none.
     """
-    if not (_is_number(value) and 0 <= value < math.inf):
+    if not (is_number(value) and 0 <= value < math.inf):
         raise SettingError(f"{key} is {value}: it must not be negative, and finite")
     return value
 
@@ -94,7 +99,7 @@ def require_finite(key: str, value: float) -> float:
     Raises:
         SettingError: if it is none.
     """
-    if not (_is_number(value) and math.isfinite(value)):
+    if not (is_number(value) and math.isfinite(value)):
         raise SettingError(f"{key} is {value}: give a finite number")
     return value
 
@@ -145,10 +150,6 @@ def _is_whole(value: object) -> TypeGuard[int]:
     except TypeError:
         return False
     return not isinstance(value, bool)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _or(null: str | None) -> str:

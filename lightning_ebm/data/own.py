@@ -16,7 +16,7 @@ from lightning_ebm.data.source import Contents, Source
 from lightning_ebm.data.stored import Stored, StoredData
 from lightning_ebm.errors import SettingError
 from lightning_ebm.needed import needed
-from lightning_ebm.ranges import require_count, require_shape
+from lightning_ebm.ranges import is_number, require_count, require_shape
 from lightning_ebm.transforms import Transform
 
 
@@ -63,7 +63,7 @@ class OwnData(StoredData):
         super().__init__(batch_size, classes, class_weights, noise, seed)
         require_count("levels", levels, least=2, most=256, null="any numbers")
         for key, share in zip(("validation_share", "test_share"), shares, strict=True):
-            if not 0 <= share < 1:
+            if not (is_number(share) and 0 <= share < 1):
                 raise SettingError(
                     f"{key} is {share}: give a share of all items, from 0 to below 1"
                 )

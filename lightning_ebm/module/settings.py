@@ -14,7 +14,7 @@ from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare, refuse_batch_norm
-from lightning_ebm.ranges import require_count, require_not_negative, require_positive
+from lightning_ebm.ranges import is_number, require_count, require_not_negative, require_positive
 from lightning_ebm.undeclared import undeclared
 
 MOST_CHAINS = 10**8
@@ -118,13 +118,13 @@ def _check_numbers(settings: dict[str, Any]) -> None:
     require_count("model.n_chains", settings["n_chains"], most=MOST_CHAINS, null=as_many)
     for key in ("energy_clip", "flow_clip"):
         clip = settings[key]
-        if clip is not None and not clip > 0:
+        if clip is not None and not (is_number(clip) and clip > 0):
             raise SettingError(
                 f"model.{key} is {clip}: the largest norm of a gradient must be positive; null "
                 "for none"
             )
     average = settings["energy_average"]
-    if average is not None and not 0 < average < 1:
+    if average is not None and not (is_number(average) and 0 < average < 1):
         raise SettingError(
             f"model.energy_average is {average}: a decay lies between 0 and 1; null for none"
         )
