@@ -26,6 +26,8 @@ ROLES = {
     "kernel": Kernel,
     "local": Kernel,
 }
+INNERMOST = r"Union subtypes((?:(?!Union subtypes).)*?)Given value: ([^\n]*)"
+"""A union's members' complaints, and what they complain of, where no member is a union."""
 
 
 def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
@@ -65,6 +67,9 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         return unknown_subcommand(None)
     if found := re.search(r"Expected an instantiatable class, but (\S+)", message):
         return f"{key} is '{found.group(1)}', an abstract class: name one that has all its methods"
+    for errors, value in re.findall(INNERMOST, message, re.DOTALL):
+        if wanted := _plain(errors):
+            return f"{key} is '{value.strip()}': give {wanted}"
     rest = re.sub(r'[Pp]arser key "[^"]+":', "", message)
     return " ".join(f"{key} cannot be read: {rest}".split() if key else message.split())
 
@@ -152,7 +157,7 @@ def _plain(errors: str) -> str | None:
     if "Got value: " in errors or "Problem with given class_path" in errors:
         # A member has looked into the value, and complains of a part of it.
         return None
-    types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", errors))
+    types = dict.fromkeys(re.findall(r"Expected (?:an? )?<class '([\w.]+)'>", errors))
     choices = re.findall(r"Expected an? typing\.Literal\[(.*)\]", errors)
     if "dot import path" in errors and not {"int", "float", "str"} & types.keys():
         return None

@@ -49,6 +49,29 @@ from lightning_ebm.cli import main
             "step_size is -1.0: it must be positive",
         ),
         (
+            ["fit", "--config", "own_points.yaml", "--data.levels=abc"],
+            "data.levels is 'abc': give a value of type int or null$",
+        ),
+        (
+            ["fit", "--config", "own_points.yaml", "--data.columns=a"],
+            "data.columns is 'a': give a value of type list or null$",
+        ),
+        (
+            ["fit", "--config", "own_points.yaml", "--data.columns=[1.5]"],
+            "data.columns is '1.5': give a value of type str or int$",
+        ),
+        (
+            [
+                "fit",
+                "--config",
+                "two_modes.yaml",
+                "--model.sampler=ula",
+                "--model.sampler.start=Persistent",
+                "--model.sampler.start.size=abc",
+            ],
+            "model.sampler.start.size is 'abc': give a value of type int or null$",
+        ),
+        (
             ["fit", "--config", "two_modes.yaml", "--trainer.max_steps=abc"],
             "trainer.max_steps is 'abc'",
         ),
