@@ -82,7 +82,14 @@ class OwnData(StoredData):
     def parts(self) -> tuple[Stored, Stored | None, Stored | None]:
         """Read the sources, as numbers of one shape."""
         read = [None if source is None else self.load(source) for source in self.sources]
-        self.class_names = _class_names(needed(read[0]).labels)
+        labels = needed(read[0]).labels
+        for key, asked in (("classes", self.classes), ("class_weights", self.class_weights)):
+            if asked is not None and labels is None:
+                raise SettingError(
+                    f"{key} is {asked}, but {self.sources.train.value} says of no item what class "
+                    "it has: leave it out, or give classes (images in sub-folders)"
+                )
+        self.class_names = _class_names(labels)
         parts = [
             None if source is None else self._stored(source, needed(contents))
             for source, contents in zip(self.sources, read, strict=True)

@@ -41,11 +41,11 @@ def read_csv(
             f"{source}, which begins with no value: give a table with a row a point"
         )
     places = _places(source, first, header=header)
+    wanted = None if labels is None else source.named("labels", str(labels), places)
     chosen = _chosen(source, places, columns, labels)
     values = _numbers(source, [places[name] for name in chosen], header=header)
-    if labels is None:
+    if wanted is None:
         return Contents(values, None)
-    wanted = source.named("labels", str(labels), places)
     words = _loaded(source, [wanted], str, header=header)[:, 0]
     return Contents(values, as_labels(numpy.char.strip(words)))
 

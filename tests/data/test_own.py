@@ -347,6 +347,11 @@ def prepared(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "head.csv").write_text("a,b\n")
     images(tmp_path / "images")
+    for name, kind in (("deep", "uint16"), ("flat", "uint8")):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            pixels = numpy.full((4, 6), 200 * number % 250, kind)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number:02}.png")
     (tmp_path / "empty").mkdir()
     images(tmp_path / "loose")
     Image.new("L", (6, 4)).save(tmp_path / "loose/one.png")
@@ -440,6 +445,7 @@ REFUSED = [
         {"columns": ["a"], "labels": "c"},
         "labels is 'c', which .* not have",
     ),
+    (FromFile, "points.csv", {"labels": "c"}, "labels is 'c', which .* not have"),
     (
         FromFile,
         "bare.csv",
@@ -467,6 +473,9 @@ REFUSED = [
     (ImageFolder, "loose", {}, "in sub-folders, which are classes, and 'one.png' does not: put"),
     (ImageFolder, "sizes", {}, "'zz.png' has 9x9 pixels and '00.png' 4x6: give size"),
     (ImageFolder, "broken", {}, "zz.png' cannot be read as an image"),
+    (ImageFolder, "deep", {}, "00.png' has pixels of more than 8 bits .mode I;16.*: save it"),
+    (ImageFolder, "flat", {"classes": ["a"]}, r"classes is \['a'\], but flat says of no item"),
+    (ImageFolder, "flat", {"class_weights": [1.0]}, "class_weights is .*, but flat says of no"),
     (ImageFolder, "images", {"size": [0, 2]}, "size is 0"),
     (ImageFolder, "images", {"size": [2]}, r"size is \[2\]: give height and width"),
     (ImageFolder, "images", {"space": "cubic"}, "space: 'cubic' is unknown"),
