@@ -476,6 +476,18 @@ REFUSED = [
     (ImageFolder, "deep", {}, "00.png' has pixels of more than 8 bits .mode I;16.*: save it"),
     (ImageFolder, "flat", {"classes": ["a"]}, r"classes is \['a'\], but flat says of no item"),
     (ImageFolder, "flat", {"class_weights": [1.0]}, "class_weights is .*, but flat says of no"),
+    (
+        ImageFolder,
+        "images",
+        {"test_path": "flat"},
+        "test_path is 'flat', whose items have no class, but those of images have: give",
+    ),
+    (
+        ImageFolder,
+        "flat",
+        {"test_path": "images"},
+        "test_path is 'images', whose items have a class, but those of flat have none: give",
+    ),
     (ImageFolder, "images", {"size": [0, 2]}, "size is 0"),
     (ImageFolder, "images", {"size": [2]}, r"size is \[2\]: give height and width"),
     (ImageFolder, "images", {"space": "cubic"}, "space: 'cubic' is unknown"),
