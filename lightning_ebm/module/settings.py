@@ -134,8 +134,14 @@ def _check_rates(settings: dict[str, Any]) -> None:
     """Try optimizers and schedulers out, on stand-ins for the parameters that they will have."""
     networks = {"energy": settings["energy"]}
     learns = settings["sampler"].teaches_flow or settings["flow_pretraining"] > 0
-    if settings["flow"] is not None and learns:
-        networks["flow"] = settings["flow"]
+    flow = settings["flow"]
+    if flow is not None and learns:
+        if isinstance(flow, nn.Module) and next(flow.parameters(), None) is None:
+            raise SettingError(
+                f"model.flow is {type(flow).__name__}, which has no parameters, but is to learn: "
+                "give one that has, or a sampler without a flow"
+            )
+        networks["flow"] = flow
     for name, network in networks.items():
         optimizer, scheduler = f"{name}_optimizer", f"{name}_scheduler"
         rehearse(
