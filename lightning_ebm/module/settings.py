@@ -9,14 +9,22 @@ import lightning as L
 from lightning.pytorch.callbacks import LearningRateFinder
 from torch import nn
 
+from lightning_ebm.described import described
 from lightning_ebm.errors import SettingError
+from lightning_ebm.evaluation.measures import Measure
 from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare, refuse_batch_norm
 from lightning_ebm.ranges import is_number, require_count, require_not_negative, require_positive
+from lightning_ebm.sampler import Sampler
 from lightning_ebm.undeclared import undeclared
 
+CHOICES = {
+    "base": ("gaussian", "flow", "none"),
+    "scheduler_interval": ("step", "epoch"),
+    "on_divergence": ("stop", "rollback"),
+}
 MOST_CHAINS = 10**8
 """The most chains or draws that a memory holds."""
 
@@ -41,6 +49,7 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Raise `SettingError`, with the key, the value and the remedy, if settings do not fit."""
+    _check_kinds(settings)
     sampler, flow, base = settings["sampler"], settings["flow"], settings["base"]
     name = type(sampler).__name__
     refuse_batch_norm(settings["energy"])
@@ -101,6 +110,29 @@ def check_trainer(trainer: L.Trainer) -> None:
             f"trainer.gradient_clip_val is {clip}: the largest norm of a gradient must be "
             "positive; null for none"
         )
+
+
+def _check_kinds(settings: dict[str, Any]) -> None:
+    """What the parser of the command sees by types, of a script."""
+    made = {"energy": (nn.Module, "MLP([2])"), "sampler": (Sampler, 'registry.find("mala")()')}
+    for key, (kind, example) in made.items():
+        if not isinstance(settings[key], kind):
+            raise SettingError(
+                f"model.{key} is {described(settings[key])}: give one that has been made, e.g. "
+                f"{example}"
+            )
+    for key, choices in CHOICES.items():
+        if settings[key] not in choices:
+            known = ", ".join(map(repr, choices))
+            raise SettingError(f"model.{key} is {settings[key]!r}: give one of {known}")
+    measures = settings["measures"]
+    listed = isinstance(measures, (list, tuple))
+    for measure in measures if listed else [] if measures is None else [measures]:
+        if not (listed and isinstance(measure, Measure)):
+            raise SettingError(
+                f"model.measures has {described(measure)}: give a list of measures that have been "
+                "made, e.g. [SampleDistances()], or null for all that apply"
+            )
 
 
 def _check_numbers(settings: dict[str, Any]) -> None:

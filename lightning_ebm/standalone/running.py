@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lightning_ebm.checked_draw import checked_draw
+from lightning_ebm.described import described
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import MALA
@@ -30,7 +31,7 @@ from lightning_ebm.standalone.companion import Teacher, copied, fitted
 from lightning_ebm.standalone.landscape import Landscape, require_usable
 from lightning_ebm.standalone.result import SampleResult
 from lightning_ebm.standalone.spaces import Bounds, space_of
-from lightning_ebm.standalone.target import Sampled, Sign, as_target, described
+from lightning_ebm.standalone.target import Sampled, Sign, as_target
 from lightning_ebm.starts import Persistent
 
 MOST_SEED = 2**62

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from lightning_ebm.chain import per_point
+from lightning_ebm.described import described
 from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module.distribution import ModelDistribution
@@ -80,13 +81,6 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
     networks = (target,) if isinstance(target, nn.Module) else ()
     return Target(
         log_density, None if shape is None else tuple(shape), None, networks, _like(networks)
-    )
-
-
-def described(given: object) -> str:
-    """What is in the place of an object of another kind, in words."""
-    return (
-        f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
     )
 
 
