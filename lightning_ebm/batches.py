@@ -27,7 +27,7 @@ def points_of(batch: Any, like: Tensor) -> Tensor:  # noqa: ANN401 - anybody's d
     """
     begins = isinstance(batch, (list, tuple)) and len(batch) > 0
     points = _as_tensor(batch[0] if begins else batch)
-    if points.dim() < 2:
+    if points.dim() < 2 or 0 in points.shape[1:]:
         raise SettingError(
             f"data gives batches of shape {tuple(points.shape)}, but points have an axis at least "
             "besides that of the batch, (n, *event): reshape them"
@@ -37,13 +37,22 @@ def points_of(batch: Any, like: Tensor) -> Tensor:  # noqa: ANN401 - anybody's d
             f"data has points of shape {list(points.shape[1:])}, but the model was made for "
             f"{list(like.shape)}: give the data that it was trained on, or of that shape"
         )
+    require_finite_points(points, " of a batch")
+    return points.to(like)
+
+
+def require_finite_points(points: Tensor, whose: str = "") -> None:
+    """Refuse points `(n, *event)` of data, in words `whose`, that are not finite.
+
+    Raises:
+        SettingError: if a number of one is not.
+    """
     if not points.isfinite().all():
         bad = int((~points.isfinite()).flatten(1).any(1).sum())
         raise SettingError(
-            f"data has NaN or infinite values in {bad} of the {len(points)} points of a batch: "
+            f"data has NaN or infinite values in {bad} of the {len(points)} points{whose}: "
             "take these points out, or mend them"
         )
-    return points.to(like)
 
 
 def _as_tensor(batch: object) -> Tensor:

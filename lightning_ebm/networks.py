@@ -123,6 +123,10 @@ def check_energy(energy: nn.Module, x: Tensor) -> None:
         raise SettingError(
             f"model.energy gives {together.dtype} for a point: return real floating-point numbers"
         )
+    if together.isnan().any():
+        raise SettingError(
+            f"model.energy is {type(energy).__name__}, which gives NaN for points of data: mend it"
+        )
     if not torch.allclose(together, alone, rtol=1e-3, atol=1e-3):
         raise SettingError(
             "model.energy gives a point another energy when other points are in its batch: "

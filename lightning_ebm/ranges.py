@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex, TypeGuard, overload
 
 from lightning_ebm.errors import SettingError
@@ -15,6 +15,11 @@ WIDEST = 2**16
 """The most units of a layer, bins of a spline or modes of a base."""
 DEEPEST = 1000
 """The most layers, blocks or levels of a network."""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a setting is a number at all, so that it can be compared: NaN is one."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @overload
@@ -72,7 +77,7 @@ def require_positive(key: str, value: float | None, *, null: str | None = None) 
     """
     if value is None and null is not None:
         return None
-    if not (_is_number(value) and 0 < value < math.inf):
+    if not (is_number(value) and 0 < value < math.inf):
         raise SettingError(f"{key} is {value}: it must be positive and finite{_or(null)}")
     return value
 
@@ -83,7 +88,7 @@ def require_not_negative(key: str, value: float) -> float:
     Raises:
         SettingError: if it is none.
     """
-    if not (_is_number(value) and 0 <= value < math.inf):
+    if not (is_number(value) and 0 <= value < math.inf):
         raise SettingError(f"{key} is {value}: it must not be negative, and finite")
     return value
 
@@ -94,7 +99,7 @@ def require_finite(key: str, value: float) -> float:
     Raises:
         SettingError: if it is none.
     """
-    if not (_is_number(value) and math.isfinite(value)):
+    if not (is_number(value) and math.isfinite(value)):
         raise SettingError(f"{key} is {value}: give a finite number")
     return value
 
@@ -111,11 +116,12 @@ def require_shape(key: str, shape: Sequence[int], axes: int | None = None) -> tu
         SettingError: if it is none.
     """
     example = "[1, 28, 28]" if axes == 3 else "[2] or [1, 28, 28]"
-    sound = len(shape) > 0 and all(_is_whole(size) and 0 < size <= MOST for size in shape)
-    if not sound or (axes is not None and len(shape) != axes) or math.prod(shape) > MOST:
+    sizes = list(shape) if isinstance(shape, Iterable) else []
+    sound = len(sizes) > 0 and all(_is_whole(size) and 0 < size <= MOST for size in sizes)
+    if not sound or (axes is not None and len(sizes) != axes) or math.prod(sizes) > MOST:
         number = "" if axes is None else f"{axes} "
         raise SettingError(
-            f"{key} is {list(shape)}: give the {number}sizes of one point, e.g. {example}"
+            f"{key} is {sizes or shape}: give the {number}sizes of one point, e.g. {example}"
         )
     return tuple(shape)
 
@@ -144,10 +150,6 @@ def _is_whole(value: object) -> TypeGuard[int]:
     except TypeError:
         return False
     return not isinstance(value, bool)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _or(null: str | None) -> str:

@@ -74,6 +74,8 @@ def find(name: str) -> type[Sampler]:
     Raises:
         SettingError: if the name is unknown, taken twice, or its plug-in cannot be loaded.
     """
+    if not isinstance(name, str):
+        raise SettingError(f"a sampler's name is {name!r}: give one that is a word, e.g. 'mala'")
     entries = registered(name)
     if not entries:
         raise SettingError(unknown_name(name))

@@ -14,7 +14,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import CompiledSteps, Info, Kernel, in_a_row
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 from lightning_ebm.starts import Bank, FromData, Persistent, Start
 from lightning_ebm.tempering import LadderRecord
 
@@ -197,7 +197,7 @@ def flow_likelihood_loss(problem: Problem, draw: Draw, data_share: float = 0.0) 
 
 def require_share(data_share: float) -> float:
     """The share of data in what a flow learns from, refused unless it lies in [0, 1]."""
-    if not 0 <= data_share <= 1:
+    if not (is_number(data_share) and 0 <= data_share <= 1):
         raise SettingError(f"data_share is {data_share}: a share lies between 0 and 1")
     return data_share
 

@@ -13,7 +13,7 @@ from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 
 
 class Bank(nn.Module):
@@ -119,7 +119,7 @@ class Persistent(Start):
     ) -> None:
         super().__init__()
         require_count("size", size, null="as many as the largest draw")
-        if not 0 <= restart <= 1:
+        if not (is_number(restart) and 0 <= restart <= 1):
             raise SettingError(f"restart is {restart}: a share lies between 0 and 1")
         self.first = Noise() if first is None else first
         self.size = size

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import is_number, require_count, require_finite
 
 
 def bits_per_dimension(
@@ -66,7 +67,7 @@ class Scale(Transform):
     """
 
     def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
-        if not high > low:
+        if not (require_finite("low", low) < require_finite("high", high)):
             raise SettingError(f"high: {high} is not above low, {low}; raise it")
         self.low = low
         self.high = high
@@ -100,7 +101,7 @@ class Logit(Transform):
     """
 
     def __init__(self, margin: float = 0.05) -> None:
-        if not 0 <= margin < 0.5:
+        if not (is_number(margin) and 0 <= margin < 0.5):
             raise SettingError(f"margin: {margin} is out of range; give one in [0, 0.5)")
         self.margin = margin
 
@@ -166,9 +167,7 @@ class Dequantise:
     """
 
     def __init__(self, levels: int = 256) -> None:
-        if not 2 <= levels <= 256:
-            raise SettingError(f"levels: {levels} is out of range; give 2 to 256")
-        self.levels = levels
+        self.levels = require_count("levels", levels, least=2, most=256)
 
     def forward(self, v: Tensor, generator: Generator | None = None) -> Tensor:
         """Map integers v to x in (0, 1), float32; u is drawn from `generator` or globally."""
@@ -197,7 +196,7 @@ class GaussianNoise:
     """
 
     def __init__(self, scale: float) -> None:
-        if not 0 <= scale < math.inf:
+        if not (is_number(scale) and 0 <= scale < math.inf):
             raise SettingError(f"noise: {scale} is no standard deviation; give 0 or more")
         self.scale = scale
 

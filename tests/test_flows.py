@@ -229,6 +229,11 @@ def test_a_copy_is_on_its_own(name):
     assert other.map.model is other.model
 
 
+def layers(*given):
+    """A model of normflows on points of two coordinates."""
+    return nf.NormalizingFlow(nf.distributions.DiagGaussian(2), list(given))
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -244,12 +249,32 @@ def test_a_copy_is_on_its_own(name):
         ),
         (lambda: Flow(plain().model, event_shape=[4]), r"event_shape is \[4\].*3 coordinates"),
         (lambda: Flow(Glow([1, 4, 4], n_levels=1).model), "event_shape is missing"),
+        (
+            lambda: Flow(layers(nf.flows.Radial([2]))),
+            r"NormalizingFlow.* no algebraic inverse.\): give",
+        ),
+        (
+            lambda: Flow(layers(nf.flows.LULinearPermute(5))),
+            "drawn from and inverted .RuntimeError",
+        ),
+        (lambda: Flow(nf.NormalizingFlow(None, [])), "has a base, q0, that is no distribution"),
         (lambda: Glow([1, 6, 8], n_levels=2), "images of 6x8 cannot be halved 2 times"),
     ],
 )
 def test_what_cannot_work_is_refused(make, sentence):
     with pytest.raises(SettingError, match=sentence):
         make()
+
+
+def test_layers_that_begin_with_their_first_points_begin_with_data():
+    """Not with those that the flow was tried on, nor are random numbers taken for them."""
+    torch.manual_seed(0)
+    Flow(layers(), [2])
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    flow = Flow(layers(nf.flows.ActNorm(2)), [2])
+    assert torch.equal(torch.rand(1), expected)
+    assert not flow.model.flows[0].data_dep_init_done
 
 
 def test_a_mixture_base_begins_with_the_clusters_of_the_data():

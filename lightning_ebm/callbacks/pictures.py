@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.needed import needed
 from lightning_ebm.random_state import isolated
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 from lightning_ebm.undeclared import undeclared
 
 
@@ -43,7 +44,10 @@ class Pictures(L.Callback):
     ) -> None:
         require_count("pictures.every_n_steps", every_n_steps)
         require_count("pictures.n_images", n_images, most=10_000)
-        if not show_range[0] < show_range[1]:
+        if len(show_range) != 2 or not (
+            all(is_number(end) and math.isfinite(end) for end in show_range)
+            and show_range[0] < show_range[1]
+        ):
             raise SettingError(
                 f"pictures.show_range is {list(show_range)}: give the value of black, and a "
                 "larger one of white"

@@ -11,7 +11,7 @@ import lightning as L
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from lightning_ebm.cli.users_code import users_code
+from lightning_ebm.cli.users_code import lightnings_callback, users_code
 from lightning_ebm.data import Density
 from lightning_ebm.errors import PlugInError, SettingError
 from lightning_ebm.flows import Flow
@@ -95,8 +95,16 @@ def fault_in(failure: BaseException, trainer: dict[str, Any]) -> SettingError | 
             f"({failure.strerror}): make room or mend permissions, or give another "
             "trainer.default_root_dir"
         )
-    if isinstance(failure, FloatingPointError) or (code := users_code(failure)) is None:
+    if isinstance(failure, FloatingPointError):
         return None
+    if (code := users_code(failure)) is None:
+        callback = lightnings_callback(failure)
+        if callback is None:
+            return None
+        return SettingError(
+            f"trainer.callbacks has {callback}, which cannot work here "
+            f"({type(failure).__name__}: {message}): leave it out, or give it other settings"
+        )
     if "Original Traceback" in message:
         # Of a loader's worker: its last line says what it was.
         message = str(failure).strip().splitlines()[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import lightning as L
 from jsonargparse import Namespace
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info
 
 import lightning_ebm.data
 import lightning_ebm.energies
@@ -16,10 +16,9 @@ import lightning_ebm.kernels
 import lightning_ebm.starts  # noqa: F401 - classes that are imported can be named in YAML
 from lightning_ebm.callbacks import MetricsFile, ModeWeights, Pictures, SampleFiles
 from lightning_ebm.checkpoints import RunCheckpoint
-from lightning_ebm.checkpoints.opening import open_checkpoint
-from lightning_ebm.checkpoints.shapes import require_shapes
 from lightning_ebm.checkpoints.writable import require_writable
-from lightning_ebm.cli.arguments import class_at, classes_first, mentioned
+from lightning_ebm.cli.arguments import class_at, classes_first
+from lightning_ebm.cli.checkpoint_option import load_plain_data_only, require_fitting
 from lightning_ebm.cli.closed_pipe import lost_reader
 from lightning_ebm.cli.configurations import packaged, resolve
 from lightning_ebm.cli.cores import require_cores
@@ -28,6 +27,7 @@ from lightning_ebm.cli.failures import OtherFailedError, RunFailure
 from lightning_ebm.cli.fault_board import FaultBoard
 from lightning_ebm.cli.faults import fault_in, refusal
 from lightning_ebm.cli.fellow_processes import FellowProcesses
+from lightning_ebm.cli.named_samplers import load_samplers
 from lightning_ebm.cli.noise import spare_advice_on_workers, without_noise
 from lightning_ebm.cli.origin import Origin, with_origin
 from lightning_ebm.cli.own_defaults import left_behind, own_defaults
@@ -49,7 +49,6 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.module import EBMLightningModule
 from lightning_ebm.needed import needed
 from lightning_ebm.ranges import require_count
-from lightning_ebm.registry import named, names_by_word
 
 
 def run(args: list[str], board: FaultBoard) -> None:
@@ -68,14 +67,6 @@ def run(args: list[str], board: FaultBoard) -> None:
             EBMCLI(args, origin, board)
     except ParserError as mistake:
         raise SettingError(sentence(str(mistake), lambda key: class_at(key, args))) from mistake
-
-
-def _load_samplers(args: list[str]) -> None:
-    """Load the registered samplers that the command names, or all where it asks for help."""
-    names = names_by_word()
-    asks = any(argument in {"-h", "--help"} or ".help" in argument for argument in args)
-    for word in names if asks else mentioned(names, args):
-        named(names[word])
 
 
 class EBMCLI(LightningCLI):
@@ -163,7 +154,7 @@ class EBMCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
-        _load_samplers(self.given)
+        load_samplers(self.given)
         for looking in ("validate", "test"):
             # The report says it, in an order of its own.
             self._parser(looking).set_defaults({"verbose": False})
@@ -184,7 +175,7 @@ class EBMCLI(LightningCLI):
         """Note the settings as they were said, then say where the run lies."""
         self.parser.make_parts()
         config = self.config[self.subcommand]
-        _load_plain_data_only(config)
+        load_plain_data_only(config)
         refuse_barebones(config.trainer)
         self.settings = plain_settings(self._parser(self.subcommand), config)
         self.metrics_file.settings = self.settings
@@ -227,10 +218,7 @@ class EBMCLI(LightningCLI):
             folder = getattr(callback, "dirpath", None)
             if folder is not None:
                 require_writable(Path(folder), "checkpoint.dirpath", folder)
-        settings = self.config[self.subcommand]
-        path = settings.get("ckpt_path")
-        if path is not None and settings.get("weights_only", True):
-            require_shapes(open_checkpoint(path)["state_dict"], self.model, path=path)
+        require_fitting(self.config[self.subcommand], self.model)
 
     def before_predict(self) -> None:
         """Let the module say how many samples to draw; the data module only says what they are."""
@@ -256,17 +244,3 @@ class EBMCLI(LightningCLI):
         if settings.then_test:
             self._set_seed()
             run_test(self.trainer, self.model, self.datamodule)
-
-
-def _load_plain_data_only(settings: Namespace) -> None:
-    """Load checkpoints by the loader of plain data, unless told otherwise in so many words.
-
-    Lightning's own default is another for addresses, and with an environment variable set.
-    """
-    if settings.get("weights_only") is False:
-        rank_zero_warn(
-            "--weights_only=false: the checkpoint may run any code as it is loaded; use it "
-            "for files that you have written yourself"
-        )
-    elif "weights_only" in settings:
-        settings["weights_only"] = True

@@ -26,6 +26,16 @@ ROLES = {
     "kernel": Kernel,
     "local": Kernel,
 }
+INNERMOST = r"Union subtypes((?:(?!Union subtypes).)*?)Given value: ([^\n]*)"
+"""A union's members' complaints, and what they complain of, where no member is a union."""
+
+UNIMPORTABLE = (
+    r"class_path '([^']+)':\s+((?:module '|No module|cannot import).*)"
+    r"|callable class: (.*)\. Got value: (\S+)"
+)
+"""A class path that leads nowhere, and Python's reason."""
+OF_ANOTHER_KIND = r"(?:Import path (\S+ )?does not correspond to a|Not a valid) subclass of (\w+)"
+"""What is given in place of a class, if that is told at once, and the class."""
 
 
 def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
@@ -65,6 +75,16 @@ def sentence(message: str, class_at: Callable[[str], str | None]) -> str:
         return unknown_subcommand(None)
     if found := re.search(r"Expected an instantiatable class, but (\S+)", message):
         return f"{key} is '{found.group(1)}', an abstract class: name one that has all its methods"
+    if found := re.search(UNIMPORTABLE, message):
+        path, reason = found.group(1) or found.group(4), found.group(2) or found.group(3)
+        return f"{key} is '{path}', which cannot be imported ({reason}): give a full class path"
+    if found := re.search(OF_ANOTHER_KIND, message):
+        value = found.group(1) or re.findall(r"(?:Got|Given) value: (.*)", message)[0]
+        said = f"{key} is '{value.strip()}', which is no {found.group(2)}"
+        return f"{said}: give the full path of such a class"
+    for errors, value in re.findall(INNERMOST, message, re.DOTALL):
+        if wanted := _plain(errors):
+            return f"{key} is '{value.strip()}': give {wanted}"
     rest = re.sub(r'[Pp]arser key "[^"]+":', "", message)
     return " ".join(f"{key} cannot be read: {rest}".split() if key else message.split())
 
@@ -152,7 +172,7 @@ def _plain(errors: str) -> str | None:
     if "Got value: " in errors or "Problem with given class_path" in errors:
         # A member has looked into the value, and complains of a part of it.
         return None
-    types = dict.fromkeys(re.findall(r"Expected an? <class '([\w.]+)'>", errors))
+    types = dict.fromkeys(re.findall(r"Expected (?:an? )?<class '([\w.]+)'>", errors))
     choices = re.findall(r"Expected an? typing\.Literal\[(.*)\]", errors)
     if "dot import path" in errors and not {"int", "float", "str"} & types.keys():
         return None

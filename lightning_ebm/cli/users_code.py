@@ -39,6 +39,23 @@ def users_code(failure: BaseException) -> str | None:
     return "data" if loads and not isinstance(failure, SystemExit) else None
 
 
+def lightnings_callback(failure: BaseException) -> str | None:
+    """The callback of Lightning's that raised an exception, alone or by what it called.
+
+    It is the user's choice, but for an exit. None if code of this library was at work beneath it.
+    """
+    if not isinstance(failure, Exception):
+        return None
+    for frame, _ in reversed(list(traceback.walk_tb(failure.__traceback__))):
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, L.Callback):
+            ours = not type(owner).__module__.startswith("lightning.pytorch.callbacks")
+            return None if ours else type(owner).__name__
+        if frame.f_globals.get("__name__", "").startswith(("lightning_ebm.", "sampler_plugins.")):
+            return None
+    return None
+
+
 def _role(frame: FrameType) -> str | None:
     owner = frame.f_locals.get("self")
     return next((role for kinds, role in ROLES.items() if isinstance(owner, kinds)), None)

@@ -37,6 +37,8 @@ def read_arrays(source: Source, array: str | None, labels: str | None) -> Conten
                     "of a dictionary)"
                 )
         return Contents(found, None)
+    if not found:
+        raise SettingError(f"{source}, which holds no array: save one under a name")
     if array is None:
         others = [name for name in found if name != labels]
         if len(others) != 1:
@@ -66,8 +68,8 @@ def _read_torch(source: Source) -> Arrays:
     if isinstance(found, dict) and found and all(isinstance(k, str) for k in found):
         return {name: _as_array(v) for name, v in found.items() if isinstance(v, Tensor)}
     raise SettingError(
-        f"{source} holds a {type(found).__name__}: save a tensor by torch.save, or a dictionary "
-        "of tensors by name"
+        f"{source}, which holds a {type(found).__name__}: save a tensor by torch.save, or a "
+        "dictionary of tensors by name"
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import is_number
 
 
 def choose(
@@ -86,7 +87,7 @@ def most_in_proportion(available: Sequence[int], weights: Sequence[float]) -> li
         raise SettingError(
             f"class_weights: {len(weights)} weights for {len(available)} classes; give one each"
         )
-    if not all(0 < weight < float("inf") for weight in weights):
+    if not all(is_number(weight) and 0 < weight < float("inf") for weight in weights):
         raise SettingError(f"class_weights: {list(weights)} are not all positive; make them so")
     # As decimals, as the user wrote them: in binary 500 / 0.1 can be one short of 5000.
     exact = [Fraction(str(weight)) for weight in weights]

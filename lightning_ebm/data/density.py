@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.errors import SettingError
+from lightning_ebm.ranges import is_number
 
 
 class Density(ABC):
@@ -64,5 +65,5 @@ def require_positive(name: str, values: Iterable[float]) -> None:
         SettingError: if one is not.
     """
     for value in values:
-        if isinstance(value, bool) or not 0 < value < float("inf"):
+        if not (is_number(value) and 0 < value < float("inf")):
             raise SettingError(f"{name}: {value} is not a positive number; give one above 0")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lightning_ebm.data.array_files import ARRAY_SUFFIXES, read_arrays
-from lightning_ebm.data.own import OwnData, Sources, require_labels
+from lightning_ebm.data.labels import require_labels
+from lightning_ebm.data.own import OwnData, Sources
 from lightning_ebm.data.scaling import Scaling
 from lightning_ebm.data.source import Contents, Source
 from lightning_ebm.data.tables import read_csv, read_parquet

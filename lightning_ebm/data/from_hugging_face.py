@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy
 from PIL import Image
 
-from lightning_ebm.data.own import OwnData, Sources, require_labels
+from lightning_ebm.data.labels import require_labels
+from lightning_ebm.data.own import OwnData, Sources
 from lightning_ebm.data.scaling import Scaling
 from lightning_ebm.data.source import Contents, Source
 from lightning_ebm.data.tables import as_labels, column_values, joined

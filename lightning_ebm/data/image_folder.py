@@ -42,7 +42,7 @@ class ImageFolder(OwnData):
 
     Raises:
         SettingError: if a setting is out of its range; from `setup`, if an image cannot be read,
-            or is of another size.
+            is of another size, or of more levels.
     """
 
     def __init__(
@@ -114,6 +114,11 @@ class ImageFolder(OwnData):
     def _read(self, path: Path) -> numpy.ndarray:
         try:
             with Image.open(path) as opened:
+                if opened.mode == "F" or opened.mode.startswith("I"):
+                    raise SettingError(
+                        f"path: '{path}' has pixels of more than 8 bits (mode {opened.mode}), "
+                        "which would be cut off: save it with 256 levels"
+                    )
                 image = opened.convert("RGB" if self.colour else "L")
                 if self.size is not None:
                     height, width = self.size

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lightning_ebm.data.density import Density, require_positive
 from lightning_ebm.errors import SettingError
-from lightning_ebm.ranges import WIDEST, require_count, require_finite
+from lightning_ebm.ranges import WIDEST, is_number, require_count, require_finite
 
 
 class Mixture(Density):
@@ -221,5 +221,5 @@ def require_fraction(name: str, value: float) -> None:
     Raises:
         SettingError: if it is.
     """
-    if not 0 < value < 1:
+    if not (is_number(value) and 0 < value < 1):
         raise SettingError(f"{name}: {value} is no probability; give one between 0 and 1")

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.data.labels import class_names, codes_of, require_labels_in_all
 from lightning_ebm.data.scaling import fitted, require_scaling
 from lightning_ebm.data.source import Contents, Source
 from lightning_ebm.data.stored import Stored, StoredData
 from lightning_ebm.errors import SettingError
 from lightning_ebm.needed import needed
-from lightning_ebm.ranges import require_count, require_shape
+from lightning_ebm.ranges import is_number, require_count, require_shape
 from lightning_ebm.transforms import Transform
 
 
@@ -63,7 +64,7 @@ class OwnData(StoredData):
         super().__init__(batch_size, classes, class_weights, noise, seed)
         require_count("levels", levels, least=2, most=256, null="any numbers")
         for key, share in zip(("validation_share", "test_share"), shares, strict=True):
-            if not 0 <= share < 1:
+            if not (is_number(share) and 0 <= share < 1):
                 raise SettingError(
                     f"{key} is {share}: give a share of all items, from 0 to below 1"
                 )
@@ -82,7 +83,9 @@ class OwnData(StoredData):
     def parts(self) -> tuple[Stored, Stored | None, Stored | None]:
         """Read the sources, as numbers of one shape."""
         read = [None if source is None else self.load(source) for source in self.sources]
-        self.class_names = _class_names(needed(read[0]).labels)
+        found = [(s, c) for s, c in zip(self.sources, read, strict=True) if s and c]
+        require_labels_in_all(found, self.classes, self.class_weights)
+        self.class_names = class_names(needed(read[0]).labels)
         parts = [
             None if source is None else self._stored(source, needed(contents))
             for source, contents in zip(self.sources, read, strict=True)
@@ -138,25 +141,14 @@ class OwnData(StoredData):
         values = self._levels(source, self._finite(source, self._shaped(source, contents.values)))
         if contents.labels is None:
             return Stored(values)
-        labels = numpy.asarray(contents.labels)
-        if labels.shape != (len(values),):
-            raise SettingError(
-                f"labels of {source.value} have shape {list(labels.shape)} for {len(values)} "
-                "items: give one for each"
-            )
-        if self.class_names is not None:
-            return Stored(values, self._numbers(source, labels))
-        if labels.dtype.kind not in "biu":
-            raise SettingError(
-                f"labels of {source.value} are of type {labels.dtype}: give whole numbers or words"
-            )
-        return Stored(values, torch.from_numpy(labels.astype(numpy.int64)))
+        return Stored(values, codes_of(source, contents.labels, len(values), self.class_names))
 
     def _shaped(self, source: Source, values: numpy.ndarray) -> numpy.ndarray:
         if values.dtype.kind not in "biuf":
             raise SettingError(f"{source}, with values of type {values.dtype}: give real numbers")
-        if len(values.shape) and not len(values):
-            raise SettingError(f"{source}, which has no items: give some")
+        if values.size == 0:
+            what = "items" if not len(values) else "numbers in its items"
+            raise SettingError(f"{source}, which has no {what}: give some")
         if self.own_shape is not None:
             if values.size != len(values) * math.prod(self.own_shape):
                 raise SettingError(
@@ -193,36 +185,3 @@ class OwnData(StoredData):
                 f"number of values that there are, 0 to levels - 1, or leave it out"
             )
         return torch.from_numpy(values.astype(numpy.uint8))
-
-    def _numbers(self, source: Source, labels: numpy.ndarray) -> Tensor:
-        known = {name: number for number, name in enumerate(needed(self.class_names))}
-        words = [str(label) for label in labels.tolist()]
-        for word in words:
-            if word not in known:
-                raise SettingError(
-                    f"labels of {source.value} have '{word}', which training items have not: they "
-                    f"have {', '.join(known)}"
-                )
-        return torch.tensor([known[word] for word in words])
-
-
-def require_labels(
-    labels: object, classes: list[int | str] | None, weights: list[float] | None
-) -> None:
-    """Refuse a choice of classes where no labels are named.
-
-    Raises:
-        SettingError: if there is one.
-    """
-    for key, value in (("classes", classes), ("class_weights", weights)):
-        if value is not None and labels is None:
-            raise SettingError(
-                f"{key} is {value}, but labels is null: say where the class of each item is"
-            )
-
-
-def _class_names(labels: numpy.ndarray | None) -> list[str] | None:
-    """Names by number, where labels are words."""
-    if labels is None or labels.dtype.kind not in "USTO":
-        return None
-    return sorted({str(label) for label in labels.tolist()})

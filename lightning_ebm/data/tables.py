@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy
 
@@ -31,7 +31,9 @@ def read_csv(
     """
     try:
         with source.path.open(newline="", encoding="utf-8-sig") as file:
-            first = next(csv.reader(file), None)
+            rows = csv.reader(file)
+            first = next(rows, None)
+            _require_even(source, first or [], rows)
     except (OSError, UnicodeDecodeError, csv.Error) as failure:
         raise SettingError(f"{source}, which cannot be read ({failure}): mend it") from failure
     if not first:
@@ -39,11 +41,11 @@ def read_csv(
             f"{source}, which begins with no value: give a table with a row a point"
         )
     places = _places(source, first, header=header)
+    wanted = None if labels is None else source.named("labels", str(labels), places)
     chosen = _chosen(source, places, columns, labels)
     values = _numbers(source, [places[name] for name in chosen], header=header)
-    if labels is None:
+    if wanted is None:
         return Contents(values, None)
-    wanted = source.named("labels", str(labels), places)
     words = _loaded(source, [wanted], str, header=header)[:, 0]
     return Contents(values, as_labels(numpy.char.strip(words)))
 
@@ -136,12 +138,24 @@ def _places(source: Source, first: list[str], *, header: bool) -> dict[str, int]
     return {name: place for place, name in enumerate(names)}
 
 
+def _require_even(source: Source, first: list[str], rows: Iterable[list[str]]) -> None:
+    """Refuse a table some rows of which are longer or shorter than the first; empty ones pass."""
+    for number, row in enumerate(rows):
+        if row and len(row) != len(first):
+            raise SettingError(
+                f"{source}, where the row {number + 1} after the first has {len(row)} values and "
+                f"the first {len(first)}: mend the file"
+            )
+
+
 def _chosen(
     source: Source,
     known: Mapping[str, Name],
     columns: Sequence[Name] | None,
     labels: Name | None,
 ) -> list[str]:
+    if not known:
+        raise SettingError(f"{source}, which has no columns: give a table with a row a point")
     if columns is None:
         chosen = [name for name in known if labels is None or name != str(labels)]
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC
 from math import prod
 from typing import TYPE_CHECKING, cast
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows.maps import map_of
 from lightning_ebm.flows.mixture_base import MixtureBase
+from lightning_ebm.random_state import isolated
 from lightning_ebm.ranges import require_shape
 
 
@@ -26,6 +28,9 @@ class Flow(nn.Module, ABC):
             flow of zuko without context.
         event_shape: shape of one data point; by default that of the base distribution.
         standardise: whether `initialise` fits location and scale to data.
+
+    Raises:
+        SettingError: if the model is no flow, or cannot be drawn from and inverted.
     """
 
     location: Tensor
@@ -56,6 +61,8 @@ class Flow(nn.Module, ABC):
         self.standardise = standardise
         self.register_buffer("location", torch.zeros(self.event_shape))
         self.register_buffer("scale", torch.ones(()))
+        if type(self) is Flow:
+            rehearse(self)
 
     @classmethod
     def __subclasshook__(cls, other: type) -> bool:
@@ -124,6 +131,34 @@ def as_flow(model: nn.Module) -> Flow:
     """
     # `isinstance` says of any module that it is one.
     return cast("Flow", model) if Flow in type(model).__mro__ else Flow(model)
+
+
+def rehearse(flow: Flow) -> None:
+    """Draw from a copy of a flow of anybody's and invert it; the flow stays as it is.
+
+    Raises:
+        SettingError: if that fails, or gives other shapes than a flow's.
+    """
+    name = type(flow.model).__name__
+    trial = copy.deepcopy(flow)
+    # What layers fit to their first points is fitted in the copy.
+    with isolated(), torch.no_grad():
+        try:
+            x, log_prob = trial.sample(2)
+            z, log_det = trial.inverse(x)
+        # Anybody's layers, which may have no inverse or be for other points.
+        except Exception as failure:
+            raise SettingError(
+                f"model.flow is {name}, which cannot be drawn from and inverted "
+                f"({type(failure).__name__}: {failure}): give layers that are made for points of "
+                f"{prod(flow.latent_shape)} coordinates and have both directions"
+            ) from failure
+    shapes = [tuple(part.shape) for part in (x, log_prob, z, log_det)]
+    if shapes != [(2, *flow.event_shape), (2,), (2, *flow.latent_shape), (2,)]:
+        raise SettingError(
+            f"model.flow is {name}, which gives points, log-densities, latent points and "
+            f"log-determinants of shapes {shapes} for 2 points: give layers of one number a point"
+        )
 
 
 def require_coordinates(event_shape: list[int]) -> int:

@@ -85,6 +85,11 @@ class FlatBase(Base):
     """The base distributions of a model of normflows as one distribution."""
 
     def __init__(self, bases: list[NormflowsBase]) -> None:
+        if not all(isinstance(base, nn.Module) for base in bases):
+            raise SettingError(
+                "model.flow has a base, q0, that is no distribution: give a class of "
+                "normflows.distributions, with all that it needs"
+            )
         self.bases = bases
         with torch.no_grad():
             self.shapes = [tuple(base(1)[0].shape[1:]) for base in bases]

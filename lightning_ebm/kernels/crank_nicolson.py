@@ -8,7 +8,6 @@ moves mix in one exact kernel. β = 1 renews z entirely, which is an independent
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -21,7 +20,7 @@ from lightning_ebm.kernels.kernel import Info, Kernel
 from lightning_ebm.kernels.metropolis import metropolis_hastings
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 
 LADDER = (1.0, 0.7, 0.5, 0.35, 0.25)
 
@@ -128,7 +127,7 @@ def draw_shares(shares: list[float], z: Tensor) -> Tensor:
 def require_shares(shares: list[float] | None) -> list[float]:
     """The ladder, by default a geometric one; refused unless every β lies in (0, 1]."""
     shares = list(LADDER) if shares is None else list(shares)
-    if not shares or any(math.isnan(share) or not 0 < share <= 1 for share in shares):
+    if not shares or not all(is_number(share) and 0 < share <= 1 for share in shares):
         raise SettingError(
             f"shares is {shares}: give at least one number above 0 and at most 1, the part of "
             "the latent point that a flow move renews"

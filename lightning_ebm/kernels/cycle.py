@@ -11,7 +11,7 @@ from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels.kernel import Info, Kernel, average
 from lightning_ebm.problem import Problem
-from lightning_ebm.ranges import MOST
+from lightning_ebm.ranges import require_count
 
 
 class Cycle(Kernel):
@@ -25,11 +25,13 @@ class Cycle(Kernel):
     def __init__(self, kernels: list[Kernel], repeats: list[int] | None = None) -> None:
         super().__init__()
         repeats = [1] * len(kernels) if repeats is None else repeats
-        if len(repeats) != len(kernels) or any(not 0 <= count <= MOST for count in repeats):
+        if len(repeats) != len(kernels):
             raise SettingError(
                 f"repeats is {repeats} for {len(kernels)} kernels: give each kernel one number "
                 "of at least 0"
             )
+        for count in repeats:
+            require_count("repeats", count, least=0)
         if not any(repeats):
             raise SettingError(
                 f"repeats is {repeats}, so that no kernel is applied and chains stand still: give "

@@ -15,7 +15,7 @@ from lightning_ebm.kernels.metropolis import acceptance
 from lightning_ebm.kernels.step_size import StepSize, along
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 
 
 class GeneralisedHMC(Kernel):
@@ -55,12 +55,12 @@ class GeneralisedHMC(Kernel):
     ) -> None:
         super().__init__()
         require_count("n_leapfrog", n_leapfrog)
-        if not 0 <= persistence < 1:
+        if not (is_number(persistence) and 0 <= persistence < 1):
             raise SettingError(
                 f"persistence is {persistence}: the share of the momentum that is kept is at "
                 "least 0 and below 1"
             )
-        if drift is not None and not 0 < drift < 2:
+        if drift is not None and not (is_number(drift) and 0 < drift < 2):
             raise SettingError(
                 f"drift is {drift}: a threshold between -1 and 1 drifts by more than 0 and less "
                 "than 2; null draws it anew each time"

@@ -42,9 +42,7 @@ class HMC(AdjustedKernel):
     ) -> None:
         super().__init__(step_size, target_acceptance)
         self.n_leapfrog = require_count("n_leapfrog", n_leapfrog)
-        self.mass = torch.as_tensor(mass, dtype=torch.float64)
-        if self.mass.numel() == 0 or not ((self.mass > 0) & self.mass.isfinite()).all():
-            raise SettingError(f"mass is {mass}: every mass must be positive and finite")
+        self.mass = _masses(mass)
         self._unit = self.mass.dim() == 0 and self.mass.item() == 1
 
     def propose(self, problem: Problem, chain: Chain, scales: Scales) -> tuple[Chain, Tensor]:
@@ -66,3 +64,14 @@ class HMC(AdjustedKernel):
                 "give one number, or one per coordinate"
             )
         return self.mass.to(x).expand(x[0].numel()).reshape(x.shape[1:])
+
+
+def _masses(mass: float | list[float]) -> Tensor:
+    refusal = f"mass is {mass}: every mass must be positive and finite"
+    try:
+        masses = torch.as_tensor(mass, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as failure:
+        raise SettingError(refusal) from failure
+    if masses.numel() == 0 or not ((masses > 0) & masses.isfinite()).all():
+        raise SettingError(refusal)
+    return masses

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.chain import per_point
 from lightning_ebm.errors import SettingError
-from lightning_ebm.ranges import require_positive
+from lightning_ebm.ranges import is_number, require_positive
 
 
 class Kept(TypedDict):
@@ -62,7 +62,9 @@ class StepSize(nn.Module):
     ) -> None:
         super().__init__()
         require_positive("step_size", initial)
-        if target_acceptance is not None and not 0 < target_acceptance < 1:
+        if target_acceptance is not None and not (
+            is_number(target_acceptance) and 0 < target_acceptance < 1
+        ):
             raise SettingError(
                 f"target_acceptance is {target_acceptance}: it must lie between 0 and 1, "
                 "or be null for a fixed step size"

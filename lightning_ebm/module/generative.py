@@ -12,6 +12,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.module.completion import completed
 from lightning_ebm.module.distribution import ModelDistribution
 from lightning_ebm.module.normalised import CHUNK, NormalisedModel
+from lightning_ebm.module.settings import MOST_CHAINS
 from lightning_ebm.networks import sampling
 from lightning_ebm.random_state import isolated, seed_process
 from lightning_ebm.ranges import require_count
@@ -49,9 +50,9 @@ class GenerativeModel(NormalisedModel):
             chunk_size: chains at once; by default all.
 
         Raises:
-            SettingError: if the shape of a point is not known.
+            SettingError: if the shape of a point is not known, or that of the sample is none.
         """
-        shape = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
+        shape = _sizes(sample_shape)
         event, n = self.event_shape, math.prod(shape)
         at_once = require_count("chunk_size", chunk_size, null="all") or max(n, 1)
         firsts = range(0, n, at_once)
@@ -117,10 +118,18 @@ class GenerativeModel(NormalisedModel):
         return STREAM + self._n_looks - n
 
 
+def _sizes(sample_shape: int | Sequence[int]) -> tuple[int, ...]:
+    given = sample_shape if isinstance(sample_shape, Sequence) else (sample_shape,)
+    sizes = tuple(require_count("sample_shape", size, least=0) for size in given)
+    require_count("sample_shape", math.prod(sizes), least=0, most=MOST_CHAINS)
+    return sizes
+
+
 def _spread(observed: Tensor, x: Tensor) -> Tensor:
-    if observed.dtype != torch.bool:
+    if not isinstance(observed, Tensor) or observed.dtype != torch.bool:
+        kind = observed.dtype if isinstance(observed, Tensor) else type(observed).__name__
         raise SettingError(
-            f"observed is of {observed.dtype}: give a mask of torch.bool, true where given"
+            f"observed is of {kind}: give a tensor of torch.bool as mask, true where given"
         )
     try:
         return observed.to(x.device).expand(x.shape)

@@ -23,6 +23,7 @@ from lightning_ebm.module.moving_average import MovingAverage
 from lightning_ebm.module.negative_phase import NegativePhase
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_count
 from lightning_ebm.sampler import Draw, Sampler
 from lightning_ebm.undeclared import undeclared
 
@@ -167,11 +168,11 @@ class EnergyBasedModel(L.LightningModule):
 
     def fresh_draw(self, n: int, data: Tensor | None = None, stream: int = 0) -> Draw:
         """Draw n points by chains that begin anew: the last of `fresh_draws`, averaged infos."""
-        return self.evaluation.fresh_draw(self.subject(), n, data, stream)
+        return self.evaluation.fresh_draw(self.subject(), require_count("n", n), data, stream)
 
     def fresh_draws(self, n: int, data: Tensor | None = None, stream: int = 0) -> FreshChains:
         """Run n chains that begin anew: see `Evaluation.fresh_draws`."""
-        return self.evaluation.fresh_draws(self.subject(), n, data, stream)
+        return self.evaluation.fresh_draws(self.subject(), require_count("n", n), data, stream)
 
     def subject(self, latest: Draw | None = None) -> Subject:
         """What evaluation looks at.

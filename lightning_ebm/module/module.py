@@ -30,6 +30,7 @@ from lightning_ebm.module.settings import check_settings, save_settings
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
+from lightning_ebm.ranges import require_shape
 from lightning_ebm.sampler import Sampler
 
 
@@ -134,7 +135,9 @@ class EBMLightningModule(TrainedByLightning):
         self.sampler = sampler
         self.flow = None if flow is None else as_flow(flow)
         shape = getattr(bare(energy), "event_shape", ())
-        self.reference = GaussianBase(base_widening, tuple(shape))
+        if shape != ():
+            shape = require_shape("model.energy.event_shape", shape)
+        self.reference = GaussianBase(base_widening, shape)
         self.frozen_flow = FrozenFlow(needed(self.flow)) if base == "flow" else None
         self.base = {"gaussian": self.reference, "flow": self.frozen_flow, "none": None}[base]
         self.temperature = temperature

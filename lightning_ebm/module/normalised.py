@@ -12,6 +12,7 @@ from typing import IO, Any, Self
 import torch
 from torch import Tensor
 
+from lightning_ebm.batches import require_finite_points
 from lightning_ebm.checkpoints.reading import METRICS, run_folder
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.log_z import LogZ
@@ -153,7 +154,8 @@ class NormalisedModel(EnergyBasedModel):
             search_steps: steps of the chains that look for missed mass.
 
         Raises:
-            SettingError: if points have another shape, or nothing is left to estimate it by.
+            SettingError: if points have another shape or are not finite, or nothing is left to
+                estimate it by.
         """
         effort: dict[str, Any] = {
             "n_samples": require_count("n_samples", n_samples, null=AS_MADE),
@@ -165,11 +167,11 @@ class NormalisedModel(EnergyBasedModel):
             "search_steps": require_count("search_steps", search_steps, least=0, null=AS_MADE),
         }
         given = {key: value for key, value in effort.items() if value is not None}
-        data = self.reference.mean.new_empty(0, *self.event_shape) if data is None else data
+        mean = self.reference.mean
+        held_out = mean.new_empty(0, *self.event_shape) if data is None else self._flat(data)
+        require_finite_points(held_out)
         with self._as_it_is():
-            found = replace(self.evaluation, **given).estimate(
-                self.subject(), self._flat(data).to(self.reference.mean)
-            )
+            found = replace(self.evaluation, **given).estimate(self.subject(), held_out.to(mean))
         if found is None:
             raise SettingError(
                 "log Z cannot be estimated: annealing_steps is 0, and no flow has learned; give "
@@ -194,10 +196,13 @@ class NormalisedModel(EnergyBasedModel):
             ]
         values = torch.cat(parts)
         batch = x.shape[: x.dim() - len(self.event_shape)]
-        return values.view(*batch, *values.shape[1:])
+        return values.view(batch + values.shape[1:])
 
     def _flat(self, x: Tensor) -> Tensor:
         event = self.event_shape
+        if not isinstance(x, Tensor) or x.is_complex():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise SettingError(f"points are of {kind}: give a tensor of real numbers")
         if x.shape[x.dim() - len(event) :] != event or x.dim() < len(event):
             raise SettingError(
                 f"points have shape {tuple(x.shape)}, but one point of this model has "

@@ -128,7 +128,7 @@ def first_points(points: Iterator[Tensor]) -> Tensor:
     """The first points of a pass over the data, `(n, *event)`.
 
     Raises:
-        SettingError: if there are fewer than two.
+        SettingError: if there are fewer than two, or all are the same.
     """
     batches, count = [], 0
     for x in points:
@@ -138,7 +138,13 @@ def first_points(points: Iterator[Tensor]) -> Tensor:
             break
     if count < 2:
         raise SettingError("the training data has fewer than 2 points: give it more")
-    return torch.cat(batches)[:ENOUGH_POINTS]
+    found = torch.cat(batches)[:ENOUGH_POINTS]
+    if bool((found == found[0]).all()):
+        raise SettingError(
+            f"the training data is one point, {len(found)} times, which has no density: give "
+            "points that differ"
+        )
+    return found
 
 
 def refuse_half_precision(energy: nn.Module, sampler: Sampler) -> None:

@@ -9,14 +9,22 @@ import lightning as L
 from lightning.pytorch.callbacks import LearningRateFinder
 from torch import nn
 
+from lightning_ebm.described import described
 from lightning_ebm.errors import SettingError
+from lightning_ebm.evaluation.measures import Measure
 from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare, refuse_batch_norm
-from lightning_ebm.ranges import require_count, require_not_negative, require_positive
+from lightning_ebm.ranges import is_number, require_count, require_not_negative, require_positive
+from lightning_ebm.sampler import Sampler
 from lightning_ebm.undeclared import undeclared
 
+CHOICES = {
+    "base": ("gaussian", "flow", "none"),
+    "scheduler_interval": ("step", "epoch"),
+    "on_divergence": ("stop", "rollback"),
+}
 MOST_CHAINS = 10**8
 """The most chains or draws that a memory holds."""
 
@@ -41,6 +49,7 @@ def save_settings(module: L.LightningModule, settings: dict[str, Any]) -> None:
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Raise `SettingError`, with the key, the value and the remedy, if settings do not fit."""
+    _check_kinds(settings)
     sampler, flow, base = settings["sampler"], settings["flow"], settings["base"]
     name = type(sampler).__name__
     refuse_batch_norm(settings["energy"])
@@ -103,6 +112,29 @@ def check_trainer(trainer: L.Trainer) -> None:
         )
 
 
+def _check_kinds(settings: dict[str, Any]) -> None:
+    """What the parser of the command sees by types, of a script."""
+    made = {"energy": (nn.Module, "MLP([2])"), "sampler": (Sampler, 'registry.find("mala")()')}
+    for key, (kind, example) in made.items():
+        if not isinstance(settings[key], kind):
+            raise SettingError(
+                f"model.{key} is {described(settings[key])}: give one that has been made, e.g. "
+                f"{example}"
+            )
+    for key, choices in CHOICES.items():
+        if settings[key] not in choices:
+            known = ", ".join(map(repr, choices))
+            raise SettingError(f"model.{key} is {settings[key]!r}: give one of {known}")
+    measures = settings["measures"]
+    listed = isinstance(measures, (list, tuple))
+    for measure in measures if listed else [] if measures is None else [measures]:
+        if not (listed and isinstance(measure, Measure)):
+            raise SettingError(
+                f"model.measures has {described(measure)}: give a list of measures that have been "
+                "made, e.g. [SampleDistances()], or null for all that apply"
+            )
+
+
 def _check_numbers(settings: dict[str, Any]) -> None:
     for key in ("temperature", "base_widening"):
         require_positive(f"model.{key}", settings[key])
@@ -118,13 +150,13 @@ def _check_numbers(settings: dict[str, Any]) -> None:
     require_count("model.n_chains", settings["n_chains"], most=MOST_CHAINS, null=as_many)
     for key in ("energy_clip", "flow_clip"):
         clip = settings[key]
-        if clip is not None and not clip > 0:
+        if clip is not None and not (is_number(clip) and clip > 0):
             raise SettingError(
                 f"model.{key} is {clip}: the largest norm of a gradient must be positive; null "
                 "for none"
             )
     average = settings["energy_average"]
-    if average is not None and not 0 < average < 1:
+    if average is not None and not (is_number(average) and 0 < average < 1):
         raise SettingError(
             f"model.energy_average is {average}: a decay lies between 0 and 1; null for none"
         )
@@ -134,8 +166,14 @@ def _check_rates(settings: dict[str, Any]) -> None:
     """Try optimizers and schedulers out, on stand-ins for the parameters that they will have."""
     networks = {"energy": settings["energy"]}
     learns = settings["sampler"].teaches_flow or settings["flow_pretraining"] > 0
-    if settings["flow"] is not None and learns:
-        networks["flow"] = settings["flow"]
+    flow = settings["flow"]
+    if flow is not None and learns:
+        if isinstance(flow, nn.Module) and next(flow.parameters(), None) is None:
+            raise SettingError(
+                f"model.flow is {type(flow).__name__}, which has no parameters, but is to learn: "
+                "give one that has, or a sampler without a flow"
+            )
+        networks["flow"] = flow
     for name, network in networks.items():
         optimizer, scheduler = f"{name}_optimizer", f"{name}_scheduler"
         rehearse(

@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from lightning_ebm.errors import SettingError
 from lightning_ebm.problem import Problem
+from lightning_ebm.ranges import require_shape
 from lightning_ebm.sampler import Sampler
 from lightning_ebm.standalone.target import Target
 from lightning_ebm.starts import Persistent, Start
@@ -54,8 +55,11 @@ def event_shape_of(
     """The shape of one point.
 
     Raises:
-        SettingError: if nobody says it, or two say different ones.
+        SettingError: if nobody says it, it is none, or two say different ones.
     """
+    # A number alone is a point without axes.
+    if event_shape is not None and event_shape != ():
+        require_shape("event_shape", event_shape)
     said = {
         "event_shape": event_shape,
         "target.event_shape": target.event_shape,
@@ -85,7 +89,7 @@ def points_of(start: Where, n_chains: int, like: Tensor) -> Tensor:
     """The points where chains begin, `(n_chains, *event)`.
 
     Raises:
-        SettingError: if they are not one for each chain, or not finite.
+        SettingError: if they are not one for each chain, not real, or not finite.
     """
     x = start.sample((n_chains,)) if isinstance(start, Distribution) else start
     if not isinstance(x, Tensor) or len(x) != n_chains:
@@ -94,7 +98,8 @@ def points_of(start: Where, n_chains: int, like: Tensor) -> Tensor:
             f"start is {given}, and n_chains is {n_chains}: give one point for each chain, shape "
             "(n_chains, *event), or a torch.distributions object that they are drawn from"
         )
-    if not x.isfinite().all():
-        raise SettingError("start has entries that are not finite: give finite points")
+    if x.is_complex() or not x.isfinite().all():
+        fault = f"is of {x.dtype}" if x.is_complex() else "has entries that are not finite"
+        raise SettingError(f"start {fault}: give finite points of real numbers")
     # Of inference mode as it may be, it would take part in no gradient.
     return x.detach().clone().to(like)

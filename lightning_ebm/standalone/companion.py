@@ -45,10 +45,15 @@ def fitted(pool: Tensor) -> Flow:
     """A small RealNVP by maximum likelihood on points `(n, *event)`.
 
     Raises:
-        SettingError: if they have one coordinate, which couplings cannot move.
+        SettingError: if they have one coordinate, which couplings cannot move, or are too few.
         DivergenceError: if a step is not finite.
     """
     shape = list(pool.shape[1:])
+    if len(pool) < 2:
+        raise SettingError(
+            "the sampler uses a flow, and what chains drew by then is too little to make one of: "
+            "give more n_chains or a longer n_warmup, or give flow"
+        )
     if prod(shape) < 2:
         raise SettingError(
             "the sampler uses a flow, and one coordinate is too few for the one that would be "
@@ -58,7 +63,10 @@ def fitted(pool: Tensor) -> Flow:
     flow.initialise(pool)
     optimizer = torch.optim.Adam(flow.parameters(), RATE)
     pretraining = Pretraining(flow, optimizer, None, CLIP, lambda gradient: gradient)
-    pretraining.run(_batches(pool), FIRST_STEPS, lambda _: None, progress=False)
+    try:
+        pretraining.run(_batches(pool), FIRST_STEPS, lambda _: None, progress=False)
+    except DivergenceError as failure:
+        raise DivergenceError(_diverged(failure.__cause__)) from failure
     return flow
 
 
@@ -96,10 +104,14 @@ class Teacher:
             try:
                 flow_step(loss, self.optimizer, CLIP, lambda gradient: gradient)
             except NotFiniteError as failure:
-                raise DivergenceError(
-                    f"the flow diverged while chains warmed up: not finite: {failure}; give a "
-                    "flow that has been fitted, or start chains closer to the target"
-                ) from failure
+                raise DivergenceError(_diverged(failure)) from failure
+
+
+def _diverged(failure: BaseException | None) -> str:
+    return (
+        f"the flow diverged while chains warmed up: not finite: {failure}; give a flow that has "
+        "been fitted, or start chains closer to the target"
+    )
 
 
 def _batches(pool: Tensor) -> Iterator[Tensor]:

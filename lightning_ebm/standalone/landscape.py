@@ -10,6 +10,7 @@ from torch import Tensor
 from lightning_ebm.base_measure import GaussianBase
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
+from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Problem
 from lightning_ebm.standalone.spaces import Space
 from lightning_ebm.standalone.target import Target
@@ -108,7 +109,8 @@ def require_usable(problem: Problem, y: Tensor) -> None:
     """Raise `SettingError` unless a target has a number and a gradient at points y `(n, *shape)`.
 
     Raises:
-        SettingError: if it raises, has other shapes, no gradient, or is nowhere finite.
+        SettingError: if it raises, has other shapes, no gradient, is nowhere finite, or depends on
+            what other points are in a batch.
     """
     shape = tuple(y.shape[1:])
     try:
@@ -127,4 +129,13 @@ def require_usable(problem: Problem, y: Tensor) -> None:
         raise SettingError(
             f"target has no finite log-density and score at any of the {len(y)} points where "
             "chains begin: give start, where it has"
+        )
+    first = int(usable.nonzero()[0])
+    # In a batch of the same size, lest another order of summation be taken for another value.
+    with torch.no_grad(), sampling(*problem.networks):
+        alone = problem.log_density(y[first].expand_as(y).clone())[first]
+    if not torch.allclose(alone, log_prob[first], rtol=1e-3, atol=1e-3):
+        raise SettingError(
+            "target gives a point another log-density when other points are in its batch: look "
+            "at one point at a time, as a mean over axis 0 does not"
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lightning_ebm.checked_draw import checked_draw
+from lightning_ebm.described import described
 from lightning_ebm.errors import SettingError
 from lightning_ebm.flows import Flow
 from lightning_ebm.kernels import MALA
@@ -33,6 +34,7 @@ from lightning_ebm.standalone.spaces import Bounds, space_of
 from lightning_ebm.standalone.target import Sampled, Sign, as_target
 from lightning_ebm.starts import Persistent
 
+MOST_SEED = 2**62
 FIRST = 4
 """The part of the warm-up, one of so many, whose chains a flow is made by."""
 
@@ -90,8 +92,8 @@ def sample(
     require_count("n_chains", n_chains)
     require_count("n_draws", n_draws)
     n_warmup = n_draws if n_warmup is None else require_count("n_warmup", n_warmup, least=0)
-    mine = find(sampler)() if isinstance(sampler, str) else copy.deepcopy(sampler)
-    mine.forget()
+    require_count("seed", seed, least=0, most=MOST_SEED, null="draws that differ each time")
+    mine = _own(sampler)
     name = sampler if isinstance(sampler, str) else type(sampler).__name__
     known = as_target(target, target_is)
     shape = event_shape_of(known, event_shape, start, flow)
@@ -118,6 +120,19 @@ def sample(
             n_warmup -= run.take_flow(flow, n_warmup)
         run.warm_up(n_warmup)
         return run.result(n_draws)
+
+
+def _own(sampler: str | Sampler) -> Sampler:
+    if isinstance(sampler, str):
+        return find(sampler)()
+    if not isinstance(sampler, Sampler):
+        raise SettingError(
+            f"sampler is {described(sampler)}: give a name that `lightning samplers` lists, or a "
+            "Sampler that has been made"
+        )
+    mine = copy.deepcopy(sampler)
+    mine.forget()
+    return mine
 
 
 class _Run:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
 
 from lightning_ebm.chain import per_point
+from lightning_ebm.described import described
 from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module.distribution import ModelDistribution
@@ -54,6 +55,8 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
     Raises:
         SettingError: if a network may be either, or a distribution cannot be sampled by chains.
     """
+    if sign not in {None, "energy", "log_density"}:
+        raise SettingError(f"target_is is {sign!r}: give 'energy' or 'log_density'")
     if isinstance(target, ModelDistribution):
         target = target.model
     if isinstance(target, NormalisedModel):
@@ -69,9 +72,9 @@ def as_target(target: Sampled, sign: Sign | None) -> Target:
         return _of_network(target, sign)
     _refuse_sign(target, sign)
     log_density = getattr(target, "log_prob", target)
-    if not callable(log_density):
+    if not callable(log_density) or isinstance(target, type):
         raise SettingError(
-            f"target is a {type(target).__name__}: give a function from points (n, *event) to "
+            f"target is {described(target)}: give a function from points (n, *event) to "
             "log-densities (n,), a torch.distributions object, or a network"
         )
     shape = getattr(target, "event_shape", None)

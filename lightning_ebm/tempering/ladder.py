@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.ranges import require_count
+from lightning_ebm.ranges import is_number, require_count
 
 SMALLEST = 1e-3
 """Rejection that is lent to every pair, so that a ladder without any is placed evenly."""
@@ -59,9 +59,9 @@ class Ladder(nn.Module):
         require_count("n_rungs", n_rungs, least=2, most=MOST_RUNGS)
         require_count("most_rungs", most_rungs, least=2, most=MOST_RUNGS)
         require_count("every", every)
-        if not 0 < rate <= 1:
+        if not (is_number(rate) and 0 < rate <= 1):
             raise SettingError(f"rate is {rate}: a weight lies above 0 and is at most 1")
-        if max_rejection is not None and not 0 < max_rejection < 1:
+        if max_rejection is not None and not (is_number(max_rejection) and 0 < max_rejection < 1):
             raise SettingError(
                 f"max_rejection is {max_rejection}: a rejection lies between 0 and 1; null for a "
                 "fixed number of rungs"

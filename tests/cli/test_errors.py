@@ -49,6 +49,49 @@ from lightning_ebm.cli import main
             "step_size is -1.0: it must be positive",
         ),
         (
+            ["fit", "--config", "two_modes.yaml", "--model.flow=zuko.flows.Foo"],
+            r"model.flow is 'zuko.flows.Foo', which cannot be imported \(module .* 'Foo'\): give",
+        ),
+        (
+            ["fit", "--config", "two_modes.yaml", "--data=absent.Circle"],
+            r"data is 'absent.Circle', which cannot be imported \(No module named 'absent'\)",
+        ),
+        (
+            ["fit", "--config", "two_modes.yaml", "--model.energy_optimizer=torch.optim.Foo"],
+            r"energy_optimizer is 'torch.optim.Foo', which cannot be imported \(module .* 'Foo'\)",
+        ),
+        (
+            ["fit", "--config", "two_modes.yaml", "--model.energy=torch.nn"],
+            "model.energy is 'torch.nn', which is no Energy: give the full path of such a class$",
+        ),
+        (
+            ["fit", "--config", "two_modes.yaml", "--data=os.path"],
+            "data is 'os.path', which is no LightningDataModule: give",
+        ),
+        (
+            ["fit", "--config", "own_points.yaml", "--data.levels=abc"],
+            "data.levels is 'abc': give a value of type int or null$",
+        ),
+        (
+            ["fit", "--config", "own_points.yaml", "--data.columns=a"],
+            "data.columns is 'a': give a value of type list or null$",
+        ),
+        (
+            ["fit", "--config", "own_points.yaml", "--data.columns=[1.5]"],
+            "data.columns is '1.5': give a value of type str or int$",
+        ),
+        (
+            [
+                "fit",
+                "--config",
+                "two_modes.yaml",
+                "--model.sampler=ula",
+                "--model.sampler.start=Persistent",
+                "--model.sampler.start.size=abc",
+            ],
+            "model.sampler.start.size is 'abc': give a value of type int or null$",
+        ),
+        (
             ["fit", "--config", "two_modes.yaml", "--trainer.max_steps=abc"],
             "trainer.max_steps is 'abc'",
         ),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from lightning_ebm import EBMLightningModule, SettingError
 from lightning_ebm.cli import main
+from lightning_ebm.cli.faults import fault_in
 from lightning_ebm.data import KnownDensity
 from tests.cli.test_wrong_commands import BASE, one_line
 
@@ -140,3 +143,26 @@ def test_from_python_no_address_is_loaded_and_no_code_run(tmp_path):
     torch.save({"state_dict": {}, "bomb": Path}, tmp_path / "bomb.ckpt")
     with pytest.raises(SettingError, match="not run"):
         EBMLightningModule.load_from_checkpoint(tmp_path / "bomb.ckpt")
+
+
+def test_a_callback_of_lightnings_that_cannot_work_is_the_users_choice():
+    trainer = SimpleNamespace(callback_metrics={}, fast_dev_run=False)
+    with pytest.raises(RuntimeError) as failure:
+        EarlyStopping("val/mood")._run_early_stopping_check(trainer)
+    fault = fault_in(failure.value, {})
+    assert isinstance(fault, SettingError)
+    assert re.search("trainer.callbacks has EarlyStopping, .*`val/mood`.*: leave", str(fault))
+
+
+def test_what_fails_beneath_such_a_callback_in_the_library_is_a_fault_of_it():
+    class Trainer:
+        @property
+        def callback_metrics(self):
+            return energies_of_nothing()
+
+    def energies_of_nothing():
+        return EBMLightningModule.problem(None)
+
+    with pytest.raises(AttributeError) as failure:
+        EarlyStopping("val/mood")._run_early_stopping_check(Trainer())
+    assert fault_in(failure.value, {}) is None

@@ -8,6 +8,8 @@ from __future__ import annotations
 PARTS = {
     # Classes of `tests.cli.wrong_parts` in the place of a right one, and words of the sentence.
     ("--model.energy", "NoParameters"): ["model.energy", "NoParameters", "parameters"],
+    ("--model.energy", "GivesNaN"): ["model.energy", "GivesNaN", "NaN for points of data"],
+    ("--model.energy", "OfAWrongShape"): ["model.energy.event_shape", "2: give the sizes"],
     ("--model.energy", "NoGradient"): ["model.energy", "NoGradient", "gradient"],
     ("--model.energy", "TwoNumbers"): ["model.energy", "(4, 2)"],
     ("--model.energy", "Raises"): ["model.energy", "Raises", "RuntimeError"],

@@ -27,6 +27,15 @@ class TwoNumbers(nn.Linear):
         super().__init__(2, 2)
 
 
+class GivesNaN(TwoNumbers):
+    def forward(self, x):
+        return super().forward(x).sum(1) * torch.nan
+
+
+class OfAWrongShape(TwoNumbers):
+    event_shape = 2
+
+
 class Raises(TwoNumbers):
     def forward(self, x):
         raise RuntimeError("out of order")

@@ -378,9 +378,20 @@ def prepared(tmp_path):
     csv(tmp_path / "twice.csv", POINTS.tolist(), "a", "a")
     csv(tmp_path / "gap.csv", [(1, 2), ("", 3)], "a", "b")
     csv(tmp_path / "ragged.csv", [(1, 2), (3,)], "a", "b")
+    csv(tmp_path / "wide.csv", [(1, 2, 3), (3, 4)], "a", "b")
+    csv(tmp_path / "unnamed.csv", [(1, "x"), (3, "")], "a", "kind")
+    parquet(tmp_path / "unnamed.parquet", {"a": [1.0, 2.0], "kind": [None, "x"]})
+    parquet(tmp_path / "nothing.parquet", {})
+    numpy.savez(tmp_path / "nothing.npz")
+    numpy.save(tmp_path / "nothing.npy", numpy.zeros((N, 0)))
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "head.csv").write_text("a,b\n")
     images(tmp_path / "images")
+    for name, kind in (("deep", "uint16"), ("flat", "uint8")):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            pixels = numpy.full((4, 6), 200 * number % 250, kind)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number:02}.png")
     (tmp_path / "empty").mkdir()
     images(tmp_path / "loose")
     Image.new("L", (6, 4)).save(tmp_path / "loose/one.png")
@@ -453,7 +464,7 @@ REFUSED = [
         r"classes: cow has no items; choose from \['cat', 'dog'\]",
     ),
     (FromFile, "code.pt", {}, "code.pt', which cannot be read .*: save a tensor"),
-    (FromFile, "list.pt", {}, "list.pt' holds a list: save a tensor"),
+    (FromFile, "list.pt", {}, "list.pt', which holds a list: save a tensor"),
     (
         FromFile,
         "two.pt",
@@ -474,6 +485,7 @@ REFUSED = [
         {"columns": ["a"], "labels": "c"},
         "labels is 'c', which .* not have",
     ),
+    (FromFile, "points.csv", {"labels": "c"}, "labels is 'c', which .* not have"),
     (
         FromFile,
         "bare.csv",
@@ -482,7 +494,18 @@ REFUSED = [
     ),
     (FromFile, "twice.csv", {}, "two columns are called 'a': rename one"),
     (FromFile, "gap.csv", {}, "could not convert string '' to float64 at row 1"),
-    (FromFile, "ragged.csv", {}, "ragged.csv', where invalid column index"),
+    (
+        FromFile,
+        "ragged.csv",
+        {},
+        "where the row 2 after the first has 1 values and the first 2: mend",
+    ),
+    (FromFile, "wide.csv", {}, "where the row 1 after the first has 3 values and the first 2"),
+    (FromFile, "unnamed.csv", {"labels": "kind"}, "are missing in 1 of 2 items, first in item 1"),
+    (FromFile, "unnamed.parquet", {"labels": "kind"}, "missing in 1 of 2 items, first in item 0"),
+    (FromFile, "nothing.parquet", {}, "nothing.parquet', which has no columns"),
+    (FromFile, "nothing.npz", {}, "nothing.npz', which holds no array"),
+    (FromFile, "nothing.npy", {}, "nothing.npy', which has no numbers in its items"),
     (FromFile, "empty.csv", {}, "empty.csv', which begins with no value"),
     (FromFile, "head.csv", {}, "head.csv', which has no items"),
     (ImageFolder, "absent", {}, "path is '.*absent', and there is no such folder: give"),
@@ -490,6 +513,21 @@ REFUSED = [
     (ImageFolder, "loose", {}, "in sub-folders, which are classes, and 'one.png' does not: put"),
     (ImageFolder, "sizes", {}, "'zz.png' has 9x9 pixels and '00.png' 4x6: give size"),
     (ImageFolder, "broken", {}, "zz.png' cannot be read as an image"),
+    (ImageFolder, "deep", {}, "00.png' has pixels of more than 8 bits .mode I;16.*: save it"),
+    (ImageFolder, "flat", {"classes": ["a"]}, r"classes is \['a'\], but flat says of no item"),
+    (ImageFolder, "flat", {"class_weights": [1.0]}, "class_weights is .*, but flat says of no"),
+    (
+        ImageFolder,
+        "images",
+        {"test_path": "flat"},
+        "test_path is 'flat', whose items have no class, but those of images have: give",
+    ),
+    (
+        ImageFolder,
+        "flat",
+        {"test_path": "images"},
+        "test_path is 'images', whose items have a class, but those of flat have none: give",
+    ),
     (ImageFolder, "images", {"size": [0, 2]}, "size is 0"),
     (ImageFolder, "images", {"size": [2]}, r"size is \[2\]: give height and width"),
     (ImageFolder, "images", {"space": "cubic"}, "space: 'cubic' is unknown"),

@@ -95,7 +95,7 @@ def test_gaussian_noise_has_its_scale_and_its_generator():
     [
         (lambda: Scale(1.0, 1.0), "high: 1.0 is not above low"),
         (lambda: Logit(margin=0.5), "margin: 0.5 is out of range"),
-        (lambda: Dequantise(levels=257), "levels: 257 is out of range"),
+        (lambda: Dequantise(levels=257), "levels is 257: more than can be"),
         (lambda: GaussianNoise(-0.1), "noise: -0.1 is no standard deviation"),
     ],
 )

@@ -32,6 +32,13 @@ def test_a_region_of_another_shape_is_not_bounded_too_low():
     assert (found >= 0).double().mean() > 0.95
 
 
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_chains_that_are_too_short_bound_nothing(n):
+    found = masses(gaussian(2, 0.03), 5.0, n=n, chains=3)
+    assert found.shape == (3,)
+    assert found.isinf().all()
+
+
 def test_many_dimensions_bound_nothing_but_hold():
     torch.manual_seed(0)
     found = masses(gaussian(64, 1.0), 0.0, chains=20)

@@ -229,16 +229,34 @@ def test_torch_and_its_users_take_it_for_a_distribution() -> None:
     [
         (lambda m: m.score(torch.zeros(4, 2)), r"shape \(4, 2\).*\(3,\).*\(n, 3\)"),
         (lambda m: m.score(torch.zeros(())), r"give shape \(n, 3\)"),
-        (lambda m: m.complete(torch.zeros(4, 3), torch.ones(3)), "mask of torch.bool"),
+        (lambda m: m.complete(torch.zeros(4, 3), torch.ones(3)), "torch.bool as mask"),
         (lambda m: m.complete(torch.zeros(4, 3), torch.ones(2, dtype=torch.bool)), "mask of the"),
         (lambda m: m.estimate_log_z(annealing_steps=0), "annealing_steps is 0"),
         (lambda m: m.estimate_log_z(search_steps=-1), "search_steps is -1"),
         (lambda m: m.score(torch.zeros(4, 3), chunk_size=0), "chunk_size is 0"),
+        (lambda m: m.score(torch.zeros(4, 3).numpy()), "points are of ndarray"),
+        (lambda m: m.energies([[0.0] * 3]), "points are of list"),
+        (lambda m: m.score(torch.zeros(4, 3) * 1j), "points are of torch.complex64"),
+        (lambda m: m.complete(torch.zeros(4, 3), [True] * 3), "observed is of list"),
+        (lambda m: m.estimate_log_z(torch.full((2, 3), torch.nan)), "NaN or infinite .* 2 of the"),
+        (lambda m: m.sample(-1), "sample_shape is -1"),
+        (lambda m: m.sample((2, 1.5)), "sample_shape is 1.5"),
+        (lambda m: m.sample("x"), "sample_shape is x"),
+        (lambda m: m.sample(10**13), "sample_shape is 10000000000000"),
+        (lambda m: m.density.sample((10**6, 10**6)), "sample_shape is 1000000000000"),
+        (lambda m: m.fresh_draw(0), "n is 0"),
+        (lambda m: m.fresh_draws(-3), "n is -3"),
     ],
 )
 def test_what_cannot_be_is_said(look, sentence: str) -> None:
     with pytest.raises(SettingError, match=sentence):
         look(gaussian_module())
+
+
+def test_one_point_is_a_batch_without_axes() -> None:
+    module, x = gaussian_module(), torch.zeros(2, 3)
+    for look in (module.unnormalised_log_prob, module.energies, module.score):
+        assert_same(look(x[0]), look(x)[0])
 
 
 def test_a_shape_that_no_one_knows_is_asked_for() -> None:

@@ -1,12 +1,17 @@
 """Settings that do not fit together are refused in a sentence with key, value and remedy."""
 
 import lightning as L
+import normflows as nf
 import pytest
 from lightning.pytorch.tuner import Tuner
 from torch import nn
 
-from lightning_ebm import MLP, SettingError
+from lightning_ebm import MLP, EBMLightningModule, SettingError
 from lightning_ebm.callbacks import ModeWeights, Pictures
+from lightning_ebm.flows import Flow
+from lightning_ebm.registry import find
+
+STILL = nf.NormalizingFlow(nf.distributions.DiagGaussian(2, trainable=False), [])
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,14 @@ from lightning_ebm.callbacks import ModeWeights, Pictures
             {"energy": MLP([2], bound=2.0), "base": "none"},
             "model.energy.bound is 2.0, but model.base is 'none'",
         ),
+        ({"energy": MLP}, "model.energy is the class MLP: give one that has been made"),
+        ({"energy": abs}, "model.energy is a builtin_function_or_method: give one"),
+        ({"base": "x"}, "model.base is 'x': give one of 'gaussian', 'flow', 'none'"),
+        ({"on_divergence": "x"}, "model.on_divergence is 'x': give one of 'stop', 'rollback'"),
+        ({"scheduler_interval": None}, "model.scheduler_interval is None: give one of 'step'"),
+        ({"measures": [3]}, "model.measures has a int: give a list of measures"),
+        ({"measures": "all"}, "model.measures has a str: give a list of measures"),
+        ({"flow": Flow(STILL)}, "model.flow is Flow, which has no parameters, but is to learn"),
         ({"temperature": 0.0}, "model.temperature is 0.0: it must be positive"),
         ({"base_widening": -1.0}, "model.base_widening is -1.0"),
         ({"n_chains": 0}, "model.n_chains is 0"),
@@ -44,6 +57,21 @@ from lightning_ebm.callbacks import ModeWeights, Pictures
 def test_refused(settings, sentence, small_module):
     with pytest.raises(SettingError, match=sentence):
         small_module(**settings)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "sentence"),
+    [("mala", "a str"), (find("mala"), "the class MALASampler"), (None, "a NoneType")],
+)
+def test_a_sampler_is_one_that_has_been_made(sampler, sentence):
+    with pytest.raises(SettingError, match=f"model.sampler is {sentence}: give one"):
+        EBMLightningModule(MLP([2]), sampler)
+
+
+@pytest.mark.parametrize("name", [3, None])
+def test_a_name_is_a_word(name):
+    with pytest.raises(SettingError, match=f"name is {name}: give one"):
+        find(name)
 
 
 @pytest.mark.parametrize(

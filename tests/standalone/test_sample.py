@@ -242,6 +242,18 @@ def refused(sentence: str, **settings: object) -> tuple[str, dict[str, object]]:
         refused("one log-density for each", target=lambda x: x.sum()),
         refused("does not require grad", target=lambda x: x.detach().sum(1)),
         refused("no finite log-density and score", target=lambda x: x.sum(1) * torch.inf),
+        refused("when other points are in its batch", target=lambda x: normal(x - x.mean(0))),
+        refused("target is the class Quadratic", target=Quadratic),
+        refused("target_is is 'e'", target=Column(1.0), target_is="e"),
+        refused("sampler is a int", sampler=3),
+        refused("sampler is the class", sampler=find("mala")),
+        refused("seed is -1", seed=-1),
+        refused("seed is x", seed="x"),
+        refused("event_shape is .0.", event_shape=(0,)),
+        refused("event_shape is .2.5.", event_shape=(2.5,)),
+        refused("event_shape is 2:", event_shape=2),
+        refused("start is of torch.complex64", start=torch.zeros(3, 2) * 1j),
+        refused("too little to make one of", sampler="flow_mcmc", n_chains=1),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_said(sentence: str, settings: dict[str, object]) -> None:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 WANDERS = 1.3
 """R-hat of the quarters of one chain above which it has not been through its region."""
+SHORTEST = 8
+"""States of a chain of which quarters can be compared."""
 NARROWED = 0.8
 """Factor on the deviations of the Gaussian: within the region, where the chain has states."""
 
@@ -21,7 +23,7 @@ def local_log_masses(points: Tensor, log_prob: Tensor) -> Tensor:
     two standard errors, doubled since states of a chain depend on each other. In many dimensions,
     or where R is no ellipsoid, the estimate is far too high, never too low but by chance. It is
     infinite for a chain that does not move, or whose quarters differ, so that it has not been
-    through its region: split R-hat of some coordinate above 1.3.
+    through its region: split R-hat of some coordinate above 1.3, or too few states to tell.
 
     Args:
         points: states of chains that leave the model invariant, `(draws, chains, *event)`.
@@ -29,6 +31,8 @@ def local_log_masses(points: Tensor, log_prob: Tensor) -> Tensor:
 
     Source: Gelfand and Dey 1994, J. R. Stat. Soc. B 56(3), eq. 27.
     """
+    if len(points) < SHORTEST:
+        return log_prob.new_full(log_prob.shape[1:], torch.inf, dtype=torch.float64)
     x = points.flatten(2).double()
     fitted, judged = x[::2], x[1::2]
     log_g = _log_gaussian(fitted, judged)

@@ -22,6 +22,7 @@ from lightning_ebm.evaluation.measures.weight_agreement import (
 from lightning_ebm.evaluation.mode_weights import total_variation, weighted_mode_weights
 from lightning_ebm.metrics import ClassWeights, MembershipWeights, ModeWeights, Weights
 from lightning_ebm.needed import needed
+from lightning_ebm.ranges import require_count
 
 
 class SampledModeWeights(Measure):
@@ -58,7 +59,7 @@ class SampledClassWeights(Measure):
 
     def __init__(self, classifier: nn.Module | None = None, n_training: int = 10_000) -> None:
         self.classifier = classifier
-        self.n_training = n_training
+        self.n_training = require_count("n_training", n_training)
         self.accuracy: Tensor | None = None
 
     def __call__(self, evidence: Evidence) -> Figures:

@@ -10,6 +10,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
+from lightning_ebm.ranges import require_count
 
 
 class ImageDistances(Measure):
@@ -27,7 +28,7 @@ class ImageDistances(Measure):
 
     def __init__(self, feature_network: nn.Module, kid_subset_size: int = 50) -> None:
         self.feature_network = feature_network.eval().requires_grad_(False)
-        self.kid_subset_size = kid_subset_size
+        self.kid_subset_size = require_count("kid_subset_size", kid_subset_size, least=2)
 
     def __call__(self, evidence: Evidence) -> Figures:
         """`distance/fid` and `distance/kid` with its deviation over subsets."""

@@ -6,6 +6,7 @@ from lightning_ebm.evaluation.distances import maximum_mean_discrepancy, sliced_
 from lightning_ebm.evaluation.evidence import Evidence
 from lightning_ebm.evaluation.measures.measure import Figures, Measure
 from lightning_ebm.needed import needed
+from lightning_ebm.ranges import require_count
 
 
 class SampleDistances(Measure):
@@ -16,7 +17,7 @@ class SampleDistances(Measure):
     """
 
     def __init__(self, n_points: int = 1000) -> None:
-        self.n_points = n_points
+        self.n_points = require_count("n_points", n_points)
 
     def __call__(self, evidence: Evidence) -> Figures:
         """`distance/A_B_sliced_wasserstein` and `distance/A_B_mmd`."""
