@@ -119,15 +119,19 @@ class EBMCLI(LightningCLI):
             parser_kwargs={
                 "prog": "lightning",
                 "description": "Train, test and sample energy-based models. --config takes a "
-                f"file or a packaged configuration: {', '.join(packaged())}. "
-                "'lightning samplers' lists what --model.sampler can be; "
-                "'lightning reproduce' carries out experiments.",
+                f"file or a packaged configuration: {', '.join(packaged())}.",
             },
             trainer_defaults={"callbacks": [ModeWeights(), self.metrics_file, SampleFiles()]},
             args=args,
         )
         if self.fellows is not None:
             self.fellows.join()
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # Lightning has a static one
+        """The one that is asked for, or all: to make a parser takes as long as to parse by it."""
+        known = super().subcommands()
+        asked = self.given[0] if self.given else None
+        return {asked: known[asked]} if asked in known else known
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add pictures and checkpoints, each with options of its own."""
@@ -137,7 +141,6 @@ class EBMCLI(LightningCLI):
         parser.set_defaults(
             {"checkpoint.save_last": True, "checkpoint.save_on_train_epoch_end": True}
         )
-
         parser.add_argument(
             "--overwrite",
             type=bool,
@@ -155,7 +158,7 @@ class EBMCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse the arguments given; those of the process are what they were made from."""
         load_samplers(self.given)
-        for looking in ("validate", "test"):
+        for looking in {"validate", "test"} & self._subcommand_parsers.keys():
             # The report says it, in an order of its own.
             self._parser(looking).set_defaults({"verbose": False})
         with own_defaults() as replaced:
