@@ -50,7 +50,7 @@ class SampleFiles(BasePredictionWriter):
         if not trainer.is_global_zero:
             return
         samples = {key: torch.cat([part[key] for part in everyone]) for key in mine}
-        arrays = {key: value.float().numpy() for key, value in samples.items()}
+        arrays: dict[str, Any] = {key: value.float().numpy() for key, value in samples.items()}
         to_data = getattr(undeclared(trainer).datamodule, "to_data", None)
         if to_data is not None:
             arrays["values"] = to_data(samples["x"]).numpy()

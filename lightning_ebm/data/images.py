@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
+from lightning_ebm.data.items import Stored
 from lightning_ebm.data.loading import MOST_POINTS
-from lightning_ebm.data.stored import Stored, StoredData
+from lightning_ebm.data.stored import StoredData
 from lightning_ebm.errors import SettingError
 from lightning_ebm.ranges import require_count
 from lightning_ebm.transforms import Logit, Scale, Transform

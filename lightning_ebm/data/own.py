@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_ebm.data.items import Stored
 from lightning_ebm.data.labels import class_names, codes_of, require_labels_in_all
 from lightning_ebm.data.scaling import fitted, require_scaling
 from lightning_ebm.data.source import Contents, Source
-from lightning_ebm.data.stored import Stored, StoredData
+from lightning_ebm.data.stored import StoredData
 from lightning_ebm.errors import SettingError
 from lightning_ebm.needed import needed
 from lightning_ebm.ranges import is_number, require_count, require_shape

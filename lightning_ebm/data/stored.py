@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 import torch
@@ -14,11 +14,11 @@ from torch import Generator, Tensor
 from torch.utils.data import DataLoader
 
 from lightning_ebm.data.class_weights import choose, split_off
+from lightning_ebm.data.items import FreshItems, Stored, subset
 from lightning_ebm.data.loading import (
     MOST_POINTS,
     MOST_SEED,
     Rows,
-    SizedDataset,
     data_seed,
     evaluation_loader,
     training_loader,
@@ -35,18 +35,6 @@ FIXED_NOISE = (2, 3)
 """Purposes for which random numbers are drawn, each from a stream of its own: the choice of
 training items, the labelled ones; the choice of validation and of test items with a source of
 their own; the fixed noise of the two."""
-
-
-class Stored(NamedTuple):
-    """Items as they are stored.
-
-    Attributes:
-        values: numbers, or integer levels, `(n, *event)`.
-        labels: class of each, int64 `(n,)`; None where there are no classes.
-    """
-
-    values: Tensor
-    labels: Tensor | None = None
 
 
 class StoredData(ABC, LightningDataModule):
@@ -95,7 +83,7 @@ class StoredData(ABC, LightningDataModule):
         self.class_weights = class_weights
         self.seed = seed
         self.noise = GaussianNoise(noise)
-        self._train: _FreshItems | None = None
+        self._train: FreshItems | None = None
 
     @abstractmethod
     def parts(self) -> tuple[Stored, Stored | None, Stored | None]:
@@ -133,7 +121,7 @@ class StoredData(ABC, LightningDataModule):
             self._with_fixed_noise(items, purpose)
             for items, purpose in zip(held_out, FIXED_NOISE, strict=True)
         )
-        self._train = _FreshItems(self._prepared(train), self.space)
+        self._train = FreshItems(self._prepared(train), self.space)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training batches, shuffled, all of `batch_size` items, with fresh noise."""
@@ -221,11 +209,11 @@ class StoredData(ABC, LightningDataModule):
         counts = torch.tensor([len(items) for items in rest.values()])
         self.class_proportions = counts / counts.sum()
         validation, test = (
-            _take(every, items) if other is None else _take(other, self._choice(other, purpose))
+            subset(every, items) if other is None else subset(other, self._choice(other, purpose))
             for items, other, purpose in zip(taken, own, OF_OWN, strict=True)
         )
         # In the order of the files, so that the first batches are no single class.
-        return _take(every, torch.cat(list(rest.values())).sort().values), validation, test
+        return subset(every, torch.cat(list(rest.values())).sort().values), validation, test
 
     def _choice(self, items: Stored, purpose: int) -> Tensor:
         return torch.cat(list(self._choose(items, purpose).values())).sort().values
@@ -244,27 +232,3 @@ class StoredData(ABC, LightningDataModule):
         generator = Generator().manual_seed(data_seed(self.seed, purpose))
         points = self.space.points(self.space.prepared(items.values), generator)
         return Rows(points if items.labels is None else (points, items.labels))
-
-
-class _FreshItems(SizedDataset):
-    """Items that get new noise from the global generator whenever they are looked at.
-
-    In training that is seeded for each batch, by `ResumableLoader`.
-    """
-
-    def __init__(self, items: Stored, space: ModelSpace) -> None:
-        self.items = items
-        self.space = space
-
-    def __len__(self) -> int:
-        return len(self.items.values)
-
-    def __getitem__(self, index: int | list[int]) -> Tensor | tuple[Tensor, Tensor]:
-        points = self.space.points(self.items.values[index])
-        return points if self.items.labels is None else (points, self.items.labels[index])
-
-    __getitems__ = __getitem__
-
-
-def _take(stored: Stored, items: Tensor) -> Stored:
-    return Stored(stored.values[items], None if stored.labels is None else stored.labels[items])

@@ -16,6 +16,7 @@ from lightning_ebm.energies import Energy
 from lightning_ebm.errors import SettingError
 from lightning_ebm.module.distribution import ModelDistribution
 from lightning_ebm.module.normalised import NormalisedModel
+from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.random_state import isolated
 
@@ -119,7 +120,7 @@ def _of_distribution(target: Distribution) -> Target:
             f"make it one by torch.distributions.Independent(target, {len(target.batch_shape)})"
         )
     try:
-        support = _of_all_components(target.support)
+        support = _of_all_components(needed(target.support))
     except NotImplementedError:
         support = None
     if support is not None and support.is_discrete:
