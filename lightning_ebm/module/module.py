@@ -176,7 +176,8 @@ class EBMLightningModule(TrainedByLightning):
         self.normaliser = Normaliser()
         if self.flow is not None and not sampler.teaches_flow:
             self.flow.requires_grad_(False)
-        self.register_buffer("prepared", torch.tensor(False))
+        # A number, for callbacks that average weights may average buffers too.
+        self.register_buffer("prepared", torch.zeros(()))
         name_plainly(self)
 
     @property

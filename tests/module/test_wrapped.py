@@ -10,7 +10,7 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.callbacks import EMAWeightAveraging, WeightAveraging
 from torch import nn
 
 from lightning_ebm import MLP, EBMLightningModule, SettingError
@@ -121,8 +121,10 @@ def test_a_module_made_in_python_says_what_its_checkpoint_lacks(
         EBMLightningModule.load_from_checkpoint(tmp_path / "a.ckpt")
 
 
-def test_lightnings_own_averaging_runs(small_module, small_data, small_trainer) -> None:
-    averaging = EMAWeightAveraging(decay=0.9)
+@pytest.mark.parametrize("averaging", [EMAWeightAveraging(decay=0.9), WeightAveraging()])
+def test_lightnings_own_averaging_runs(
+    averaging: L.Callback, small_module, small_data, small_trainer
+) -> None:
     module = small_module("mala", energy=energy())
     small_trainer(callbacks=[averaging]).fit(module, datamodule=small_data())
     assert all(p.isfinite().all() for p in module.parameters())
