@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lightning_ebm.base_measure import FrozenFlow, GaussianBase
 from lightning_ebm.batches import points_of
+from lightning_ebm.checkpoints.constructing import require_arguments
 from lightning_ebm.checkpoints.opening import open_checkpoint
-from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.evidence import LabelledData, StoredData
 from lightning_ebm.evaluation.fresh_chains import FreshChains
 from lightning_ebm.flows import Flow
@@ -79,19 +79,13 @@ class EnergyBasedModel(L.LightningModule):
 
         Raises:
             SettingError: if the file is no checkpoint of this library, or is at an address; or if
-                the module was made in Python and its networks are not given here.
+                the module was made in Python and its networks are not given here; or if something
+                is given that its constructor does not take.
         """
         if weights_only and isinstance(checkpoint_path, (str, Path)):
             saved = open_checkpoint(checkpoint_path, "checkpoint_path")
-            known = saved.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).keys() | kwargs.keys()
-            missing = [name for name in ("energy", "sampler") if name not in known]
-            if missing:
-                raise SettingError(
-                    f"checkpoint_path is '{checkpoint_path}', of a module made in Python, which "
-                    f"had objects for {' and '.join(missing)}: give them anew, "
-                    f"load_from_checkpoint(path, {', '.join(f'{n}=...' for n in missing)}), and "
-                    "the flow if there is one"
-                )
+            known = set(saved.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}))
+            require_arguments(cls, checkpoint_path, saved, known, kwargs)
         return super().load_from_checkpoint(
             checkpoint_path,
             map_location=map_location,

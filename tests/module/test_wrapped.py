@@ -117,8 +117,26 @@ def test_a_module_made_in_python_says_what_its_checkpoint_lacks(
     trainer = small_trainer()
     trainer.fit(small_module("mala"), datamodule=small_data())
     trainer.save_checkpoint(tmp_path / "a.ckpt")
-    with pytest.raises(SettingError, match=r"energy=\.\.\., sampler=\.\.\."):
+    with pytest.raises(SettingError, match=r"energy=\.\.\., sampler=\.\.\., flow=\.\.\."):
         EBMLightningModule.load_from_checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(SettingError, match=r"given n_chain, .* has not: give n_chains"):
+        EBMLightningModule.load_from_checkpoint(tmp_path / "a.ckpt", n_chain=3)
+
+
+class OwnModule(EBMLightningModule):
+    """Makes its networks itself."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(energy=MLP([2], hidden=[width]), sampler=find("mala")(), flow=None)
+
+
+def test_a_class_that_makes_its_networks_itself_needs_none(
+    small_data, small_trainer, tmp_path: Path
+) -> None:
+    trainer = small_trainer()
+    trainer.fit(OwnModule(4), datamodule=small_data())
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    assert isinstance(OwnModule.load_from_checkpoint(tmp_path / "a.ckpt", width=4), OwnModule)
 
 
 @pytest.mark.parametrize("averaging", [EMAWeightAveraging(decay=0.9), WeightAveraging()])
