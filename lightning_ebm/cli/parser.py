@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NoReturn
+
+import yaml
 
 from lightning_ebm.foreign_parts import PartsParser
 
@@ -19,3 +22,13 @@ class Parser(PartsParser):
         if not self.exit_on_error:
             super().error(message, ex)
         raise ParserError(message) from ex
+
+
+def _word(dumper: yaml.SafeDumper, member: Enum) -> yaml.Node:
+    """A member of an enumeration as the word that it stands for in YAML."""
+    return dumper.represent_data(member.value if isinstance(member, str) else member.name)
+
+
+# Settings are written by this dumper, and defaults of Lightning's own classes may be such members
+# where their type is said to be str.
+yaml.SafeDumper.add_multi_representer(Enum, _word)
