@@ -24,6 +24,19 @@ SMALL = [
     "--model.ladder_rounds=8",
     "--pictures.every_n_steps=2",
 ]
+TINY = [
+    "--data.data_dir=images",
+    "--data.download=false",
+    "--data.validation_size=8",
+    "--data.batch_size=8",
+    "--model.n_chains=8",
+    "--model.search_steps=10",
+    "--model.flow.init_args.hidden=16",
+    "--model.flow.init_args.n_layers=2",
+    "--model.energy.init_args.widths=[4, 8]",
+]
+"""Of images."""
+
 RUN = Path("lightning_logs/version_0")
 
 
@@ -243,9 +256,7 @@ def test_other_packaged_configurations_start(name, inside, tmp_path):
 
 def test_unbalanced_mnist_says_what_its_classes_weigh(inside, tmp_path):
     write_mnist(tmp_path / "images")
-    small = ["--data.data_dir=images", "--data.download=false", "--data.batch_size=8"]
-    small += ["--data.validation_size=8"]
-    inside("fit", "--config", "mnist_unbalanced.yaml", *SMALL, *small, "--model.n_chains=8")
+    inside("fit", "--config", "mnist_unbalanced.yaml", *SMALL, *TINY)
     inside("test", f"--ckpt_path={tmp_path / RUN / 'checkpoints' / 'last.ckpt'}")
     metrics = json.loads((tmp_path / RUN / "metrics.json").read_text())
     assert metrics["data/class_weight_0"] == pytest.approx(0.25, abs=0.01)
@@ -255,6 +266,7 @@ def test_unbalanced_mnist_says_what_its_classes_weigh(inside, tmp_path):
     assert metrics["model/class_weight_ess"] <= 64
 
 
+@pytest.mark.thinned(6)
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_mnist_from_idx_files_with_every_sampler(sampler, inside, tmp_path):
     write_mnist(tmp_path / "images")
@@ -264,14 +276,7 @@ def test_mnist_from_idx_files_with_every_sampler(sampler, inside, tmp_path):
         "mnist.yaml",
         f"--model.sampler={sampler}",
         *SMALL,
-        "--data.data_dir=images",
-        "--model.flow.init_args.hidden=16",
-        "--model.flow.init_args.n_layers=2",
-        "--model.energy.init_args.widths=[4, 8]",
-        "--data.download=false",
-        "--data.validation_size=8",
-        "--data.batch_size=8",
-        "--model.n_chains=8",
+        *TINY,
         "--data.classes=[0,1]",
         "--data.class_weights=[0.25,0.75]",
     )

@@ -104,7 +104,7 @@ def test_two_processes_train_one_model_with_their_own_chains_and_resume(sampler,
     assert_same(load(tmp_path, 4), load(tmp_path / "stopped", 4))
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("loader", ["plain", "workers"])
 def test_two_processes_resume_in_the_middle_of_an_epoch_and_of_accumulation(loader, tmp_path):
     script = tmp_path / "train.py"

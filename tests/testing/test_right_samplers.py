@@ -32,10 +32,14 @@ RIGHT = {
     "coopflow, noise-free": {"noise": False},
     "nt_ebm": {},
 }
+DEAR = {"flow_tempering, learning, with momentum", "nt_ebm"}
+"""What the kit needs more than a minute for."""
 
 
 @pytest.mark.thinned(3)
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in DEAR else []) for n in RIGHT]
+)
 def test_a_built_in_sampler_conforms(name):
     report = check_sampler(find(name.split(",")[0])(**RIGHT[name]))
     assert "FAIL" not in str(report)
