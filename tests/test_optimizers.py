@@ -13,8 +13,7 @@ from torch.optim.lr_scheduler import StepLR
 
 from lightning_ebm.errors import NotFiniteError, SettingError
 from lightning_ebm.flows import RealNVP
-from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
-from lightning_ebm.schedulers import JointScheduler
+from lightning_ebm.optimizers import JointOptimizer, JointScheduler, decay_layers_only
 
 
 def networks() -> tuple[nn.Module, nn.Module]:

@@ -20,10 +20,9 @@ from lightning_ebm.module.buffer_watch import BufferWatch
 from lightning_ebm.module.companion import flow_step, spoilt
 from lightning_ebm.module.recipes import without_unnamed
 from lightning_ebm.needed import needed
-from lightning_ebm.optimizers import JointOptimizer, decay_layers_only
+from lightning_ebm.optimizers import BEHIND, JointOptimizer, JointScheduler, decay_layers_only
 from lightning_ebm.problem import Problem
 from lightning_ebm.sampler import Draw, Sampler
-from lightning_ebm.schedulers import BEHIND, JointScheduler
 
 if TYPE_CHECKING:
     from lightning.pytorch.core.optimizer import LightningOptimizer

@@ -15,8 +15,7 @@ from lightning_ebm.errors import DivergenceError, NotFiniteError
 from lightning_ebm.flows import Flow
 from lightning_ebm.module.buffer_watch import BufferWatch
 from lightning_ebm.module.companion import Average, flow_step, spoilt
-from lightning_ebm.optimizers import JointOptimizer
-from lightning_ebm.schedulers import BEHIND, JointScheduler
+from lightning_ebm.optimizers import BEHIND, JointOptimizer, JointScheduler
 
 NAME = "flow_pretraining"
 

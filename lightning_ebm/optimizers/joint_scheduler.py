@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_ebm.errors import SettingError
-from lightning_ebm.optimizers import JointOptimizer
+from lightning_ebm.optimizers.joint_optimizer import JointOptimizer
 from lightning_ebm.resuming import CONFIGURED, class_name, differing, in_place_of, plain, say
 
 BEHIND = "behind"
