@@ -130,7 +130,7 @@ def test_all_end_with_the_sentence_and_status_of_the_one(
 @pytest.mark.slow
 @pytest.mark.parametrize(("fault", "status", "words"), FAULTS[:3])
 def test_torchrun_is_told_the_same(fault, status, words, second_fails, tmp_path):
-    torchrun = ("-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0")
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     ended = second_fails(fault, starter=torchrun)
     assert ended.returncode == 1
     assert words in the_error(ended.stderr)
