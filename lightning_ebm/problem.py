@@ -163,6 +163,14 @@ class Problem:
         """What a chain is to know at these points if it needs the score too."""
         return *self.log_prob_and_score(x), None
 
+    def counting(self, evaluations: Evaluations) -> Problem:
+        """The same problem, whose evaluations are counted there."""
+        return replace(self, evaluations=evaluations)
+
+    def of_chains(self) -> tuple[Tensor, ...]:
+        """What has an entry of each chain, `(n, ...)`: a target may differ from chain to chain."""
+        return ()
+
     def pullback(self) -> Problem:
         """The same problem in the flow's latent space.
 

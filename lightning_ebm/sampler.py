@@ -141,12 +141,7 @@ class MCMC(Sampler):
     ) -> None:
         super().__init__()
         require_count("n_steps", n_steps)
-        if compile and chunk_size is not None:
-            raise SettingError(
-                f"chunk_size is {chunk_size} and compile is true, but a compiled block evaluates "
-                "all chains at once: leave out one of them"
-            )
-        self.chunk_size = require_chunk_size(chunk_size)
+        self.chunk_size = require_chunk_size(chunk_size, compile=compile)
         self.start = start
         self.kernel = kernel
         self.n_steps = n_steps
@@ -164,8 +159,17 @@ class MCMC(Sampler):
         return Draw(space.to_data(chain.x), info | conduct(space, begun, chain))
 
 
-def require_chunk_size(chunk_size: int | None) -> int | None:
-    """The number of points that networks are given at once, refused unless it is positive."""
+def require_chunk_size(chunk_size: int | None, *, compile: bool) -> int | None:
+    """The number of points that networks are given at once, refused unless it is positive.
+
+    Raises:
+        SettingError: if it is not, or blocks are to be compiled, which are whole.
+    """
+    if compile and chunk_size is not None:
+        raise SettingError(
+            f"chunk_size is {chunk_size} and compile is true, but a compiled block evaluates "
+            "all chains at once: leave out one of them"
+        )
     return require_count("chunk_size", chunk_size, null="all at once")
 
 

@@ -73,11 +73,13 @@ class FlowTemperingSampler(Sampler):
             rounds are made while chains are older; null always makes n_rounds.
         most_rounds: rounds per draw that this may lead to; by default 8 times n_rounds.
         evaluation_rounds: rounds of a draw in test and predict, at least.
+        compile: whether local moves run in compiled blocks: dear at first, cheaper from then on.
         chunk_size: states that networks are given at once, at most, which bounds memory; null is
             all.
 
     Raises:
-        SettingError: if a number is out of its range, or a flow is to learn and not to.
+        SettingError: if a number is out of its range, or a flow is to learn and not to, or blocks
+            are to be both whole and in parts.
 
     Source: Geyer 1991; Syed et al. 2022; a reference that is learned, Surjanovic et al. 2022.
     """
@@ -100,16 +102,19 @@ class FlowTemperingSampler(Sampler):
         max_age: float | None = None,
         most_rounds: int | None = None,
         evaluation_rounds: int = 8,
+        compile: bool = False,  # noqa: FBT001, FBT002
         chunk_size: int | None = None,
     ) -> None:
         super().__init__()
-        self.chunk_size = require_chunk_size(chunk_size)
+        self.chunk_size = require_chunk_size(chunk_size, compile=compile)
         require_count("n_rounds", n_rounds)
         require_count("evaluation_rounds", evaluation_rounds)
         require_count("most_rounds", most_rounds, least=n_rounds, null="8 times n_rounds")
         require_positive("max_age", max_age, null="no bound")
         kernel = local or GeneralisedHMC(0.02, target_acceptance=0.8, drift=0.03)
-        self.tempering = ReplicaExchange(Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps)
+        self.tempering = ReplicaExchange(
+            Ladder(n_rungs, max_rejection), kernel, n_local, n_sweeps, compile=compile
+        )
         self.exact = kernel.exact
         self.teaches_flow = adaptive
         self.data_share = share_of_data(data_share, learns=adaptive)

@@ -14,6 +14,7 @@ from lightning_ebm.problem import Tilt
 from lightning_ebm.registry import find, registered_names
 from lightning_ebm.sampler import MCMC
 from lightning_ebm.starts import Noise
+from sampler_plugins.flow_tempering import FlowTemperingSampler
 
 CHUNK = 7
 
@@ -62,9 +63,14 @@ def test_chains_are_the_same_by_parts(name, tilted):
     assert parts[3] == whole[3]
 
 
-def test_a_compiled_block_takes_no_parts():
+@pytest.mark.parametrize(
+    "make",
+    [lambda **given: MCMC(Noise(), MALA(), 1, **given), FlowTemperingSampler],
+    ids=["MCMC", "flow_tempering"],
+)
+def test_a_compiled_block_takes_no_parts(make):
     with pytest.raises(SettingError, match="chunk_size is 5 and compile is true"):
-        MCMC(Noise(), MALA(), 1, compile=True, chunk_size=5)
+        make(compile=True, chunk_size=5)
 
 
 @pytest.mark.parametrize("name", ["mala", "flow_tempering"])

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from lightning_ebm import MCMC, MLP, Problem, RealNVP
 from lightning_ebm.base_measure import GaussianBase
+from lightning_ebm.chain import Chain
+from lightning_ebm.ends import Ends
 from lightning_ebm.kernels import (
     HMC,
     IMH,
@@ -24,13 +26,15 @@ from lightning_ebm.kernels import (
     GeneralisedHMC,
     GradientAscent,
     Kernel,
+    cuda_graphs,
     in_a_row,
 )
 from lightning_ebm.kernels.compiled import Block, stretches_of
 from lightning_ebm.networks import sampling
-from lightning_ebm.problem import Evaluations
+from lightning_ebm.problem import Evaluations, Tilt
 from lightning_ebm.starts import Persistent
 from lightning_ebm.zero_density import begin_chains
+from sampler_plugins.flow_tempering import FlowTemperingSampler
 
 KERNELS = {
     "ULA": lambda: ULA(0.05),
@@ -118,6 +122,66 @@ def test_weights_that_train_are_seen_without_compiling_anew(wrap):
         if compile:
             assert [block.compilations for block in sampler.in_a_row.blocks.values()] == [1]
     assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*ends, strict=True))
+
+
+@pytest.mark.parametrize(
+    "local", [None, pytest.param(MALA(0.2, 0.6), marks=pytest.mark.slow)], ids=["default", "MALA"]
+)
+def test_rounds_of_tempering_are_compiled_and_the_same(local):
+    """Of β the graph is told for each chain, and of evaluations nothing."""
+    torch.manual_seed(0)
+    flow, energy = RealNVP([2], n_layers=2, hidden=8), MLP([2], [8], zero_start=False)
+    flow.initialise(torch.randn(64, 2))
+    ends, counts = [], []
+    for compile in (True, False):
+        torch.manual_seed(1)
+        sampler = FlowTemperingSampler(
+            2, n_rungs=4, n_local=2, local=copy.deepcopy(local), compile=compile
+        )
+        target, evaluations = Tilt(lambda x: -energy(x), flow), Evaluations()
+        problem = Problem(target, (2,), flow, flow, flow, networks=(energy, flow))
+        problem = replace(problem, evaluations=evaluations)
+        # More draws than it takes the ladder to be placed anew.
+        for n in [30] * 12 + [40]:
+            draw = sampler(problem, n)
+        ends.append([draw.x, *draw.info.values(), sampler.tempering.ladder.betas])
+        counts.append(evaluations)
+        if compile:
+            (block,) = sampler.tempering.in_a_row.blocks.values()
+            assert (block.compilations, block.refusal) == (1, None)
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*ends, strict=True))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")
+@pytest.mark.parametrize("target_acceptance", [None, 0.6])
+def test_blocks_recorded_on_a_gpu_leave_alone_what_they_gave(target_acceptance):
+    torch.manual_seed(0)
+    energy = MLP([2], [8], zero_start=False).cuda()
+    base = GaussianBase(event_shape=(2,)).cuda()
+    problem = Problem(lambda x: base.log_prob(x) - energy(x), (2,), base)
+    ends = []
+    for run in (CompiledSteps(), in_a_row):
+        torch.manual_seed(1)
+        kernel, chains = MALA(0.2, target_acceptance), []
+        chain = kernel.prepare(problem, Chain(torch.randn(64, 2, device="cuda")))
+        for _ in range(5):
+            chain, _ = run(kernel, problem, chain, 3)
+            chains.append(chain)
+        ends.append([*(chain.x for chain in chains), kernel.step_size.log_value])
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*ends, strict=True))
+
+
+def test_what_a_cuda_graph_gives_is_copied_whole():
+    chain = Chain(torch.ones(2, 1), ends=Ends(torch.ones(2), torch.ones(2)))
+    given = (chain, {"step_size": torch.ones(())})
+    kept = cuda_graphs.owned(given)
+    for part in (chain.x, *chain.ends[:2], given[1]["step_size"]):
+        part.zero_()
+    assert kept[0].x.sum() == 2
+    assert kept[0].ends.log_weight.sum() == 2
+    assert kept[0].score is None
+    assert kept[1]["step_size"] == 1
 
 
 class Untraceable(nn.Module):

@@ -9,6 +9,7 @@ from math import prod
 from operator import add
 
 import normflows as nf
+import numpy
 import torch
 from torch import Tensor, nn
 
@@ -91,6 +92,10 @@ class FlatBase(Base):
                 "normflows.distributions, with all that it needs"
             )
         self.bases = bases
+        for base in bases:
+            # A number of numpy's is an array to torch's compiler, and one that it cannot guard.
+            if isinstance(vars(base).get("d"), numpy.integer):
+                vars(base)["d"] = int(vars(base)["d"])
         with torch.no_grad():
             self.shapes = [tuple(base(1)[0].shape[1:]) for base in bases]
 

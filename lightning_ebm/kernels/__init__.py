@@ -8,7 +8,7 @@ from lightning_ebm.kernels.gradient_ascent import GradientAscent
 from lightning_ebm.kernels.hmc import HMC
 from lightning_ebm.kernels.imh import IMH
 from lightning_ebm.kernels.isir import ISIR
-from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row, in_turn
+from lightning_ebm.kernels.kernel import Info, Kernel, average, in_a_row
 from lightning_ebm.kernels.mala import MALA
 from lightning_ebm.kernels.metropolis import decide, metropolis_hastings
 from lightning_ebm.kernels.step_size import StepSize
@@ -32,6 +32,5 @@ __all__ = [
     "average",
     "decide",
     "in_a_row",
-    "in_turn",
     "metropolis_hastings",
 ]

@@ -2,20 +2,21 @@
 
 A block is some steps of one kernel, unrolled into one graph by torch's compiler. The kernel is
 traced as it is: what a step learns, rejects and reports is in the graph. Random numbers come from
-torch's generators in the same order, so that they go on from where a checkpoint left them.
+torch's generators in the same order, so that they go on from where a checkpoint left them. On a
+GPU a block is recorded as a CUDA graph, launched at once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from types import FunctionType
 
 import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain
+from lightning_ebm.kernels import cuda_graphs
 from lightning_ebm.kernels.cycle import Cycle
 from lightning_ebm.kernels.kernel import Info, Kernel, average
 from lightning_ebm.problem import Evaluations, Problem
@@ -43,9 +44,9 @@ class CompiledSteps:
         self.blocks: dict[tuple[type[Kernel], bool], Block] = {}
 
     def __call__(
-        self, kernel: Kernel, problem: Problem, chain: Chain, n_steps: int
+        self, kernel: Kernel, problem: Problem, chain: Chain, n_steps: int, *, last: bool = True
     ) -> tuple[Chain, Info]:
-        """The chain after so many steps, the last of which is the last; means of the infos."""
+        """The chain after so many steps, of which none follows if `last`; means of the infos."""
         infos = []
         stretches = stretches_of(kernel, n_steps)
         for i, (part, size) in enumerate(stretches):
@@ -53,8 +54,9 @@ class CompiledSteps:
             if key not in self.blocks:
                 self.blocks[key] = Block()
             # Where the last step is as any other, the last block is as any other.
-            last = i == len(stretches) - 1 and type(part).last_step is not Kernel.last_step
-            chain, info = self.blocks[key](part, problem, chain, size, last=last)
+            differs = type(part).last_step is not Kernel.last_step
+            ends = last and i == len(stretches) - 1 and differs
+            chain, info = self.blocks[key](part, problem, chain, size, last=ends)
             infos += [info] * size
         return chain, info if len(stretches) == 1 else average(infos)
 
@@ -98,31 +100,39 @@ class Block:
         """The chain after so many steps, and the means of what is reported of them."""
         if self.refusal is not None:
             return _steps(kernel, problem, chain, n_steps, last)
-        for part in _tensors(chain):
+        for part in (*_tensors(chain), *problem.of_chains()):
             torch._dynamo.maybe_mark_dynamic(part, 0)
         # A count that grows would be another number for each graph.
-        counted = replace(problem, evaluations=Evaluations())
+        evaluations = Evaluations()
+        counted = problem.counting(evaluations)
         known, begun = self.compilations, time.perf_counter()
+        recorded = chain.x.is_cuda
+        if recorded:
+            cuda_graphs.begin(kernel, chain.x.device)
         try:
-            chain, info = self._steps(kernel, counted, chain, n_steps, last)
-        except (
-            torch._dynamo.exc.TorchDynamoException,
-            torch._dynamo.exc.FailOnRecompileLimitHit,
-        ) as failure:
+            reached, info = self._steps(kernel, counted, chain, n_steps, last)
+        except Exception as failure:
+            # Of the compiler, whose own faults are of every class; what is a fault of the density
+            # is met again by the steps that are not compiled.
             self._refuse(kernel, failure)
             return _steps(kernel, problem, chain, n_steps, last)
-        problem.evaluations.densities += counted.evaluations.densities
-        problem.evaluations.scores += counted.evaluations.scores
+        if recorded:
+            reached, info = cuda_graphs.owned((reached, info))
+            cuda_graphs.end(kernel)
+        problem.evaluations.densities += evaluations.densities
+        problem.evaluations.scores += evaluations.scores
         if self.compilations > known:
             self._say(kernel, n_steps, time.perf_counter() - begun)
-        return chain, info
+        return reached, info
 
     def _compile(
         self, graph: torch.fx.GraphModule, inputs: list[Tensor | int | torch.SymInt | None]
     ) -> Callable[..., object]:
         import torch._inductor as inductor
 
-        compiled: Callable[..., object] = inductor.compile(graph, inputs, options=OPTIONS)
+        on_gpu = any(isinstance(given, Tensor) and given.is_cuda for given in inputs)
+        options = OPTIONS | (cuda_graphs.OPTIONS if on_gpu else {})
+        compiled: Callable[..., object] = inductor.compile(graph, inputs, options=options)
         # Counted here: the compiler may give up half-way, and be asked again for a better graph.
         self.compilations += 1
         return compiled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,11 @@ class Kernel(nn.Module, ABC):
         steps = [self.step] * n_steps
         if last:
             steps[-1] = self.last_step
-        return _in_turn(problem, chain, steps)
+        infos = []
+        for step in steps:
+            chain, info = step(problem, chain)
+            infos.append(info)
+        return chain, infos
 
 
 def average(infos: Sequence[Info]) -> Info:
@@ -86,24 +90,9 @@ def share_of(which: Tensor, like: Tensor) -> Tensor:
     return which.mean(dtype=like.dtype)
 
 
-Step = Callable[[Problem, Chain], tuple[Chain, Info]]
-
-
-def in_turn(problem: Problem, chain: Chain, steps: Iterable[Step]) -> tuple[Chain, Info]:
-    """The chain after all of these steps, and what happened in them on average."""
-    chain, infos = _in_turn(problem, chain, steps)
+def in_a_row(
+    kernel: Kernel, problem: Problem, chain: Chain, n_steps: int, *, last: bool = True
+) -> tuple[Chain, Info]:
+    """The chain after so many steps of a kernel, of which no other follows if `last`."""
+    chain, infos = kernel.run(problem, chain, n_steps, last=last)
     return chain, average(infos)
-
-
-def in_a_row(kernel: Kernel, problem: Problem, chain: Chain, n_steps: int) -> tuple[Chain, Info]:
-    """The chain after so many steps of a kernel, the last of which is the last."""
-    chain, infos = kernel.run(problem, chain, n_steps)
-    return chain, average(infos)
-
-
-def _in_turn(problem: Problem, chain: Chain, steps: Iterable[Step]) -> tuple[Chain, list[Info]]:
-    infos = []
-    for step in steps:
-        chain, info = step(problem, chain)
-        infos.append(info)
-    return chain, infos

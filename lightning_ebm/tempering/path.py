@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
@@ -120,6 +120,15 @@ class Rungs(Problem):
         # β belongs to places among all points; the path goes by parts.
         known |= {"log_density": log_density, "chunk_size": None}
         return Rungs(**known, path=path, beta=beta)
+
+    def counting(self, evaluations: Evaluations) -> Rungs:
+        """The same problem, whose evaluations are counted there: the path's are its own."""
+        path = replace(self.path, evaluations=evaluations)
+        return replace(self, evaluations=evaluations, path=path)
+
+    def of_chains(self) -> tuple[Tensor, ...]:
+        """β, of each chain its own."""
+        return (self.beta,)
 
     def density_at(self, x: Tensor) -> Known:
         """Log-density and those of the ends."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_ebm.chain import Chain, joined, taken
 from lightning_ebm.ends import Ends
-from lightning_ebm.kernels import Info, Kernel, in_turn
+from lightning_ebm.kernels import CompiledSteps, Info, Kernel, in_a_row
 from lightning_ebm.kernels.step_size import StepSize
 from lightning_ebm.needed import needed
 from lightning_ebm.problem import Problem
@@ -72,6 +72,7 @@ class ReplicaExchange(nn.Module):
         n_local: local moves a round.
         n_sweeps: sweeps of swaps a round; by default as many as there are rungs, in which a state
             may travel the whole ladder.
+        compile: make the local moves in compiled blocks, see `CompiledSteps`.
 
     Raises:
         SettingError: if a number is out of its range.
@@ -80,7 +81,13 @@ class ReplicaExchange(nn.Module):
     """
 
     def __init__(
-        self, ladder: Ladder, local: Kernel, n_local: int = 1, n_sweeps: int | None = None
+        self,
+        ladder: Ladder,
+        local: Kernel,
+        n_local: int = 1,
+        n_sweeps: int | None = None,
+        *,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         require_count("n_local", n_local)
@@ -88,6 +95,7 @@ class ReplicaExchange(nn.Module):
         self.ladder = ladder
         self.local = local
         self.n_local = n_local
+        self.in_a_row = CompiledSteps() if compile else in_a_row
         self.n_sweeps = n_sweeps
         self.replicas = Replicas()
 
@@ -145,7 +153,7 @@ class ReplicaExchange(nn.Module):
 
     def moved(self, moving: Rungs, chain: Chain) -> tuple[Chain, Info]:
         """The states of all rungs above the lowest after their local moves."""
-        chain, info = in_turn(moving, chain, [self.local.step] * self.n_local)
+        chain, info = self.in_a_row(self.local, moving, chain, self.n_local, last=False)
         if chain.ends is None:
             chain = on_path(chain._replace(ends=moving.path.ends(chain.x)), moving.beta)
         return chain, info
