@@ -76,7 +76,7 @@ def test_fit_test_and_predict_with_every_sampler(sampler, lightning, inside, tmp
     assert described["settings"]["model"]["sampler"]["class_path"].endswith(sampler)
     assert described["units"]["model/kl"] == "nats"
     assert all(described["units"][name] for name in metrics)
-    assert described["versions"]["torch"] == torch.__version__
+    assert described["versions"]["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     verdicts = [remark for remark in described["remarks"] if remark.startswith("log Z by")]
     assert len(verdicts) == 1
     assert verdicts[0] in printed
