@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import proxy
@@ -14,10 +15,13 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from lightning_ebm.checkpoints.last_step import ends_after_epoch
 from lightning_ebm.checkpoints.writing import copies_files, copy_whole
 from lightning_ebm.errors import SettingError
 from lightning_ebm.undeclared import undeclared
 
+SHARE = 0.01
+"""Of a run's time that goes to saving at the ends of epochs, unless it is told how often."""
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
@@ -36,7 +40,10 @@ class RunCheckpoint(ModelCheckpoint):
     """ModelCheckpoint whose files lie in one folder, under names that hold no slash of a metric.
 
     A run that goes on keeps its record, wherever its folder is now and however often it saves,
-    and removes what a killed run had replaced and could not remove any more.
+    and removes what a killed run had replaced and could not remove any more. Where epochs are so
+    short that to save at the end of each would take more than a hundredth of the time, those that
+    come too soon are passed over; not so if the user says how often, or wants all files, or the
+    best ones.
     """
 
     replaces_files = False
@@ -51,6 +58,10 @@ class RunCheckpoint(ModelCheckpoint):
         self.replaced: list[str] = []
         self._written: Written | None = None
         self._named_last = ""
+        told = ("every_n_epochs", "every_n_train_steps", "train_time_interval", "monitor")
+        told_nothing = all(kwargs.get(name) is None for name in told)
+        self._may_pass_over = told_nothing and self.save_top_k != -1
+        self._due = -float("inf")
         self._require_filename()
 
     @property
@@ -129,6 +140,17 @@ class RunCheckpoint(ModelCheckpoint):
                 f"one of {', '.join(sorted(name for name in metrics if name.startswith('val/')))}"
             )
         super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save, but of epochs in a quick row not each; the last always."""
+        # The clocks of processes differ, and either all of them save or none.
+        early = self._may_pass_over and trainer.strategy.broadcast(time.monotonic() < self._due)
+        if early and not ends_after_epoch(trainer):
+            return
+        begun = time.monotonic()
+        super().on_train_epoch_end(trainer, pl_module)
+        now = time.monotonic()
+        self._due = now + (now - begun) / SHARE
 
     def _require_filename(self) -> None:
         try:

@@ -19,7 +19,7 @@ ON_THE_BAR = {
     "likelihood/over_flow": "nats over flow",
 }
 """Figures of training that are shown beside the progress bar, and as what."""
-SECONDS = 0.1
+SECONDS = 0.2
 """Between two drawings of the progress bar, at least."""
 _NOTHING = nullcontext()
 
