@@ -13,7 +13,7 @@ def leapfrogs(
     problem: Problem,
     chain: Chain,
     momentum: Tensor,
-    time: Tensor,
+    time: Tensor | float,
     n_steps: int = 1,
     mass: Tensor | None = None,
 ) -> tuple[Chain, Tensor]:
