@@ -52,6 +52,17 @@ class Mixture(nn.Module):
         return -(self.log_weights - distance / 2).logsumexp(1)
 
 
+class OnGaussian(nn.Module):
+    """A network that tilts a Gaussian: alone it has no density, and steps that adapt run away."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x) + x.flatten(1).square().sum(1) / 2
+
+
 def targets() -> dict[str, tuple[nn.Module, Tensor]]:
     """Energies with the points where chains begin."""
     torch.manual_seed(0)
@@ -63,7 +74,7 @@ def targets() -> dict[str, tuple[nn.Module, Tensor]]:
         nn.Linear(128, 1),
         nn.Flatten(0),
     )
-    images = ConvNet([1, 28, 28], zero_start=False)
+    network, images = OnGaussian(network), OnGaussian(ConvNet([1, 28, 28], zero_start=False))
     return {
         "mixture, 1,000": (Mixture(), torch.randn(1000, 2)),
         "MLP, 1,000": (network, torch.randn(1000, 2)),

@@ -71,9 +71,9 @@ class InNumbers(Following):
         """What the next proposal takes of it."""
         value = self._round(_exponential(self._log_value))
         self._used.append(value)
+        drift, two, four = (torch.tensor(k * value, dtype=self._dtype) for k in (1, 2, 4))
         # Torch's root of float32 is not rounded as Python's, and chains are to stay as they were.
-        noise = torch.tensor(2 * value, dtype=self._dtype).sqrt()
-        return Scales(value, noise, 4 * value)
+        return Scales(drift, two.sqrt(), four)
 
     def learn(self, probability: Tensor) -> None:
         """Adapt to acceptance probabilities `(n,)`, where NaN is as good as 0."""
@@ -102,7 +102,7 @@ class InTensors(Following):
         self._step_size, self._like = step_size, like
         self._scales: Scales | None = step_size.scales(like)
         self._adapts, self._log_value = step_size.adapts, step_size.log_value
-        self._used: list[Tensor | float] = []
+        self._used: list[Tensor] = []
         if self._adapts:
             # As tensors, for what a number is wrapped into costs as much as what is done with it.
             target, rate = step_size.target_acceptance, step_size.rate

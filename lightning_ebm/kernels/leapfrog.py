@@ -13,7 +13,7 @@ def leapfrogs(
     problem: Problem,
     chain: Chain,
     momentum: Tensor,
-    time: Tensor | float,
+    time: Tensor,
     n_steps: int = 1,
     mass: Tensor | None = None,
 ) -> tuple[Chain, Tensor]:

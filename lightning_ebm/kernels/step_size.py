@@ -29,9 +29,9 @@ class Scales(NamedTuple):
         four: 4γ, one number or `(n,)`.
     """
 
-    drift: Tensor | float
-    noise: Tensor | float
-    four: Tensor | float
+    drift: Tensor
+    noise: Tensor
+    four: Tensor
 
     @classmethod
     def of(cls, step_size: Tensor, x: Tensor) -> Scales:
@@ -124,9 +124,8 @@ class StepSize(nn.Module):
             self.log_value = after(self.log_value, probability, self.rate, self.target_acceptance)
 
     @staticmethod
-    def typical(step_size: Tensor | float) -> Tensor:
+    def typical(step_size: Tensor) -> Tensor:
         """One number to report: the step size, or the geometric mean of those of all chains."""
-        step_size = torch.as_tensor(step_size)
         return step_size if step_size.dim() == 0 else step_size.log().mean().exp()
 
     def get_extra_state(self) -> Kept:

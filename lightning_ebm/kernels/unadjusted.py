@@ -134,7 +134,7 @@ def _going(
         if chain.score is not None:
             squares.addcmul_(chain.score, chain.score)
     squares.addcmul_(chain.x, chain.x)
-    further = 4 + len(known) * torch.as_tensor(scales.drift).max().item()
+    further = 4 + len(known) * scales.drift.max().item()
     reach = squares.sum().item() * further * chain.x.numel()
     total = torch.linalg.vector_norm(torch.stack(heights), 1).item() + reach
     return chain if total < torch.finfo(chain.x.dtype).max else None
