@@ -29,13 +29,17 @@ from lightning_ebm.kernels import (
     cuda_graphs,
     in_a_row,
 )
-from lightning_ebm.kernels.compiled import Block, stretches_of
+from lightning_ebm.kernels import compiled as compiled_blocks
+from lightning_ebm.kernels.compiled import OLDEST, Block, stretches_of
 from lightning_ebm.networks import sampling
 from lightning_ebm.problem import Evaluations, Tilt
 from lightning_ebm.starts import Persistent
 from lightning_ebm.zero_density import begin_chains
 from sampler_plugins.flow_tempering import FlowTemperingSampler
 
+compiles = pytest.mark.skipif(
+    torch.__version__ < OLDEST, reason=f"torch compiles the same chains from {OLDEST} on"
+)
 KERNELS = {
     "ULA": lambda: ULA(0.05),
     "MALA": lambda: MALA(0.2, 0.6),
@@ -73,6 +77,7 @@ def steps(
     return ends, infos, problem.evaluations, torch.rand(3)
 
 
+@compiles
 @pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", KERNELS)
 def test_compiled_chains_are_those_of_eager_steps_at_any_number_of_chains(name):
@@ -104,6 +109,7 @@ def test_compiled_chains_are_those_of_eager_steps_at_any_number_of_chains(name):
     assert [block.refusal for block in found.values()] == [None] * len(found)
 
 
+@compiles
 @pytest.mark.parametrize("wrap", [lambda energy: energy, torch.compile], ids=["plain", "compiled"])
 def test_weights_that_train_are_seen_without_compiling_anew(wrap):
     torch.manual_seed(0)
@@ -124,6 +130,7 @@ def test_weights_that_train_are_seen_without_compiling_anew(wrap):
     assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in zip(*ends, strict=True))
 
 
+@compiles
 @pytest.mark.parametrize(
     "local", [None, pytest.param(MALA(0.2, 0.6), marks=pytest.mark.slow)], ids=["default", "MALA"]
 )
@@ -153,6 +160,7 @@ def test_rounds_of_tempering_are_compiled_and_the_same(local):
     assert counts[0] == counts[1]
 
 
+@compiles
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")
 @pytest.mark.parametrize("target_acceptance", [None, 0.6])
 def test_blocks_recorded_on_a_gpu_leave_alone_what_they_gave(target_acceptance):
@@ -184,6 +192,18 @@ def test_what_a_cuda_graph_gives_is_copied_whole():
     assert kept[1]["step_size"] == 1
 
 
+def test_a_torch_that_makes_other_chains_compiles_nothing_and_that_is_said_once(monkeypatch):
+    monkeypatch.setattr(compiled_blocks, "OLDEST", "99.1")
+    sampler = MCMC(Persistent(), MALA(), 2, compile=True)
+    problem = problem_of(MLP([2], [8]))
+    with pytest.warns(
+        UserWarning, match=r"MALA runs uncompiled, since torch .*install torch 99.1"
+    ) as said:
+        [sampler(problem, 8) for _ in range(2)]
+    assert len([one for one in said if "compile" in str(one.message)]) == 1
+    assert [block.compilations for block in sampler.in_a_row.blocks.values()] == [0]
+
+
 class Untraceable(nn.Module):
     """An energy that looks at a number on its way."""
 
@@ -197,6 +217,7 @@ class Untraceable(nn.Module):
         return (self.weight * x.square()).sum(1)
 
 
+@compiles
 def test_what_cannot_be_traced_runs_as_ever_and_that_is_said_once():
     problem, kernel, other = problem_of(Untraceable()), MALA(0.2, 0.6), MALA(0.2, 0.6)
     with pytest.warns(UserWarning, match="compile is true, but MALA runs uncompiled") as said:
@@ -226,6 +247,7 @@ assert torch.equal(*ends)
 """
 
 
+@compiles
 def test_without_a_compiler_of_cpp_steps_run_as_ever_and_that_is_said_once(tmp_path):
     missing = {"CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(

@@ -23,6 +23,9 @@ from lightning_ebm.problem import Evaluations, Problem
 
 LONGEST = 10
 """Steps of a block at most: the time to compile one is in proportion to them."""
+OLDEST = "2.13"
+"""Release of torch whose compiled steps are seen to make the chains of uncompiled ones; of those
+before some make others (2.9 and 2.11), and some refuse them (2.6)."""
 OPTIONS = {"fallback_random": True, "layout_optimization": False}
 """Random numbers are left to torch's generators. Images stay as they lie in memory: to lay them
 out anew costs a convolutional energy a fifth on a CPU."""
@@ -98,6 +101,12 @@ class Block:
         self, kernel: Kernel, problem: Problem, chain: Chain, n_steps: int, *, last: bool
     ) -> tuple[Chain, Info]:
         """The chain after so many steps, and the means of what is reported of them."""
+        if self.refusal is None and torch.__version__ < OLDEST:
+            self._say_refusal(
+                kernel,
+                f"torch {torch.__version__} may make other chains of compiled steps: "
+                f"install torch {OLDEST} or a later one",
+            )
         if self.refusal is not None:
             return _steps(kernel, problem, chain, n_steps, last)
         for part in (*_tensors(chain), *problem.of_chains()):
@@ -148,21 +157,25 @@ class Block:
         )
 
     def _refuse(self, kernel: Kernel, failure: Exception) -> None:
-        from lightning.pytorch.utilities import rank_zero_warn
-
         # What the backend raised comes wrapped in a sentence that does not say it.
         cause = getattr(failure, "inner_exception", failure)
         reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
         if "C++ compiler" in reason:
-            self.refusal = (
+            reason = (
                 "torch finds no C++ compiler that works (g++, or what the variable CXX names): "
                 "install one"
             )
         else:
-            self.refusal = (
+            reason = (
                 f"torch's compiler refuses its steps on this density ({reason}): make energies "
                 "and flows of torch's operations alone"
             )
+        self._say_refusal(kernel, reason)
+
+    def _say_refusal(self, kernel: Kernel, reason: str) -> None:
+        from lightning.pytorch.utilities import rank_zero_warn
+
+        self.refusal = reason
         rank_zero_warn(
             f"model.sampler.compile is true, but {type(kernel).__name__} runs uncompiled, since "
             f"{self.refusal}, or set compile to false"

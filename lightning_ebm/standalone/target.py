@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution, MixtureSameFamily, constraints
 
 from lightning_ebm.chain import per_point
 from lightning_ebm.described import described
@@ -120,7 +120,7 @@ def _of_distribution(target: Distribution) -> Target:
             f"make it one by torch.distributions.Independent(target, {len(target.batch_shape)})"
         )
     try:
-        support = _of_all_components(needed(target.support))
+        support = _support(target)
     except NotImplementedError:
         support = None
     if support is not None and support.is_discrete:
@@ -145,14 +145,22 @@ def _of_distribution(target: Distribution) -> Target:
     return Target(log_density, shape, None if everywhere else support, (), like)
 
 
-def _of_all_components(support: constraints.Constraint) -> constraints.Constraint:
-    """The support of a mixture, where its components have one and the same."""
-    if not isinstance(support, constraints.MixtureSameFamilyConstraint):
-        return support
-    shared = support.base_constraint
+def _support(target: Distribution) -> constraints.Constraint:
+    """Where a distribution has a density: a mixture, where its components have one in common.
+
+    Raises:
+        SettingError: if they have not.
+    """
+    if not isinstance(target, MixtureSameFamily):
+        return needed(target.support)
+    shared: constraints.Constraint = needed(target.component_distribution.support)
     bounds = vars(_plain(shared)).values()
-    differ = any(isinstance(bound, Tensor) and bound.dim() > 0 for bound in bounds)
-    return support if differ else shared
+    if any(isinstance(bound, Tensor) and bound.dim() > 0 for bound in bounds):
+        raise SettingError(
+            f"the supports of the target's components differ, {shared}, and for such a mixture "
+            "torch has no bijection (biject_to): give a function, and bounds around all of them"
+        )
+    return shared
 
 
 def _plain(support: constraints.Constraint) -> constraints.Constraint:

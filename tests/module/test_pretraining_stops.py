@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 
@@ -117,7 +118,8 @@ def test_the_time_limit_counts_it(trained, sends, monkeypatch, tmp_path):
     assert kept["time_elapsed"]["train"] > 0
 
 
-def test_other_settings_are_in_force_and_said(trained, sends, tmp_path, caplog):
+def test_other_settings_are_in_force_and_said(trained, sends, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "propagate", True)
     sends(13, signal.SIGTERM)
     with pytest.raises(SystemExit):
         trained()

@@ -1,0 +1,1 @@
+"""What the library costs, against loops by hand and peers: `python -m benchmarks`."""
