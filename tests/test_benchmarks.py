@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS, FOLDER, headline, main, run, tables_in
 
-PARTS = {"__main__", "measuring", "tight_loops"}
+PARTS = {"__init__", "__main__", "measuring", "tight_loops"}
 
 
 def test_every_benchmark_is_run_and_says_what_it_compares():

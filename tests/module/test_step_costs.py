@@ -74,9 +74,9 @@ def test_the_average_is_that_of_torch_by_the_same_rule():
     ("keeper", "written"),
     [
         # The first checkpoint of a run does not know the name of its last yet.
-        ({"save_last": True}, 4),
+        ({"save_last": True, "every_n_epochs": 1}, 4),
         ({"save_last": True, "every_n_train_steps": 4, "save_top_k": -1}, 8),
-        ({}, 3),
+        ({"every_n_epochs": 1}, 3),
     ],
     ids=str,
 )
@@ -92,7 +92,7 @@ def test_a_checkpoint_of_several_names_is_written_once(
     trainer = small_trainer(max_steps=28, enable_checkpointing=True, callbacks=[saver])
     trainer.fit(small_module("mala"), datamodule=small_data())
     assert len(saves) == written
-    if not keeper:
+    if "save_last" not in keeper:
         return
     last, latest = tmp_path / "kept" / "last.ckpt", tmp_path / "kept" / saver.best_model_path
     assert not os.path.samefile(last, latest)
@@ -136,7 +136,7 @@ def test_only_what_trainer_has_of_its_own_accord_is_exchanged(
 
 
 def test_the_bar_is_drawn_at_the_last_batch_and_not_at_each(monkeypatch):
-    clock = itertools.count(0, 0.04)
+    clock = itertools.count(0, 0.08)
     monkeypatch.setattr("lightning_ebm.module.lean_trainer.time.monotonic", lambda: next(clock))
     bar = SparingProgressBar()
     assert [k for k in range(1, 11) if bar._should_update(k, 10)] == [1, 4, 7, 10]
