@@ -11,7 +11,6 @@ from targets import correlated_gaussian
 from lightning_ebm.chain import Chain
 from lightning_ebm.errors import SettingError
 from lightning_ebm.kernels import HMC, MALA, Kernel
-from lightning_ebm.kernels.following import InNumbers, InTensors, follow
 from lightning_ebm.kernels.step_size import StepSize
 
 
@@ -97,25 +96,3 @@ def test_a_step_size_is_of_the_type_that_is_asked_for_each_time():
     step_size = StepSize(0.1)
     for dtype in (torch.float32, torch.float64, torch.float32):
         assert step_size(torch.zeros(3, dtype=dtype)).dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("initial", [0.2, 1e300])
-def test_by_numbers_of_python_a_step_size_adapts_as_by_tensors(dtype, initial):
-    """Also where proposals cannot be judged, and where no number is large enough."""
-    torch.manual_seed(0)
-    like, parts = torch.zeros(5, 2, dtype=dtype), []
-    for kind in (InNumbers, InTensors):
-        step_size = StepSize(initial, 0.6, rate=2.0)
-        followed, used = kind(step_size, like), []
-        probabilities = torch.rand(40, 5, dtype=dtype, generator=torch.Generator().manual_seed(1))
-        probabilities[::3, 0] = torch.nan
-        for probability in probabilities + (0.9 if initial > 1 else 0):
-            used += [torch.as_tensor(scale, dtype=dtype) for scale in followed.now()]
-            followed.learn(probability)
-        parts.append([torch.stack(used), followed.end(), step_size.log_value])
-    for numbers, tensors in zip(*parts, strict=True):
-        assert numbers.dtype == tensors.dtype
-        assert torch.equal(numbers, tensors) or torch.allclose(numbers, tensors, rtol=1e-15)
-    assert type(follow(StepSize(0.2, 0.6), like)) is InNumbers
-    assert type(follow(StepSize(0.2, 0.6).eval(), like)) is InTensors

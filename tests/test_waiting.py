@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lightning_ebm import MLP, Problem, RealNVP
 from lightning_ebm.base_measure import GaussianBase
 from lightning_ebm.chain import Chain
-from lightning_ebm.kernels import HMC, MALA, ULA, Kernel, waiting
+from lightning_ebm.kernels import HMC, MALA, ULA, Kernel, unadjusted
 from lightning_ebm.registry import find
 
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2"}
@@ -72,31 +72,31 @@ def test_a_draw_waits_as_often_however_many_steps_it_has(
     training: bool,  # noqa: FBT001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(waiting, "answers_at_once", lambda _: False)
+    monkeypatch.setattr(unadjusted, "answers_at_once", lambda _: False)
     for n in (2, 9):
         sampler = find(name)(**{length: n}).train(training)
         target = problem()
         sampler(target, 8)
-        with Waiting() as seen:
+        with Waiting() as waiting:
             sampler(target, 8)
-        assert seen.count <= most, n
+        assert waiting.count <= most, n
 
 
 def test_what_waits_is_counted() -> None:
     x = torch.arange(3.0)
-    with Waiting() as seen:
+    with Waiting() as waiting:
         x.max().item()
         x[x > 1]
         bool(x[0])
         torch.where(x > 1, x, x[:1])
-    assert seen.count == 3
+    assert waiting.count == 3
 
 
 def test_a_stretch_that_never_asks_is_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chains of a GPU's steps are those of a CPU's, to the bit."""
     ends = []
     for answers in (True, False):
-        monkeypatch.setattr(waiting, "answers_at_once", lambda _, answers=answers: answers)
+        monkeypatch.setattr(unadjusted, "answers_at_once", lambda _, answers=answers: answers)
         target = problem()
         torch.manual_seed(1)
         ends.append(ULA(0.1).run(target, Chain(torch.randn(8, 2)), 7)[0].x)

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, choose, with_score
-from lightning_ebm.kernels.following import follow
 from lightning_ebm.kernels.kernel import Info, share_of
-from lightning_ebm.kernels.step_size import Scales, StepSize
+from lightning_ebm.kernels.step_size import Following, Scales, StepSize
 from lightning_ebm.kernels.stretch import StretchKernel
 from lightning_ebm.problem import Problem
 
@@ -47,7 +46,7 @@ class AdjustedKernel(StretchKernel):
     ) -> tuple[Chain, Info]:
         """So many proposals and their decisions; what became of them is counted at the end."""
         chain = with_score(problem, chain)
-        sizes, probabilities = follow(self.step_size, chain.x), []
+        sizes, probabilities = Following(self.step_size, chain.x), []
         for _ in range(n_steps):
             proposed, probability = self.propose(problem, chain, sizes.now())
             chain = choose(torch.rand_like(probability) < probability, proposed, chain)

@@ -99,7 +99,7 @@ class StepSize(nn.Module):
         elif of is not self.log_value or value.dtype != like.dtype or value.device != like.device:
             value = self.log_value.exp().to(like)
             self._latest = value, self.log_value
-        return repeated(value, like)
+        return _repeated(value, like)
 
     def scales(self, like: Tensor) -> Scales:
         """What a proposal from `like (n, *event)` takes of it."""
@@ -121,7 +121,7 @@ class StepSize(nn.Module):
         Only if asked to, and in training mode.
         """
         if self.training and self.target_acceptance is not None:
-            self.log_value = after(self.log_value, probability, self.rate, self.target_acceptance)
+            self.log_value = _after(self.log_value, probability, self.rate, self.target_acceptance)
 
     @staticmethod
     def typical(step_size: Tensor) -> Tensor:
@@ -146,10 +146,56 @@ class StepSize(nn.Module):
             self.log_value = state["log_value"]
 
 
-def after(
+class Following:
+    """A step size over a stretch of steps, which it follows in a plain object.
+
+    To set an attribute of a module takes longer than all that is to be computed for a step.
+
+    Args:
+        step_size: what is followed; it is as it was until `end`.
+        like: the points of the chains.
+    """
+
+    def __init__(self, step_size: StepSize, like: Tensor) -> None:
+        self._step_size, self._like = step_size, like
+        self._scales: Scales | None = step_size.scales(like)
+        self._adapts, self._log_value = step_size.adapts, step_size.log_value
+        self._used: list[Tensor] = []
+        if self._adapts:
+            # As tensors, for what a number is wrapped into costs as much as what is done with it.
+            target, rate = step_size.target_acceptance, step_size.rate
+            self._target = torch.tensor(target, dtype=torch.float64)
+            self._rate = torch.tensor(rate, dtype=torch.float64)
+
+    def now(self) -> Scales:
+        """What the next proposal takes of it."""
+        if self._scales is None:
+            value = self._log_value.exp().to(self._like.device, self._like.dtype)
+            value = _repeated(value, self._like)
+            self._scales = Scales.of(value, self._like)
+        if self._adapts or not self._used:
+            self._used.append(self._scales.drift)
+        return self._scales
+
+    def learn(self, probability: Tensor) -> None:
+        """Adapt, if it is to, to acceptance probabilities `(n,)`, where NaN is as good as 0."""
+        if self._adapts:
+            self._log_value = _after(
+                self._log_value, probability.nan_to_num(0.0), self._rate, self._target
+            )
+            self._scales = None
+
+    def end(self) -> Tensor:
+        """Keep what was learned; the mean of the typical step sizes of all steps."""
+        if self._adapts:
+            self._step_size.log_value = self._log_value
+        typical = [StepSize.typical(step_size) for step_size in self._used]
+        return typical[0] if len(typical) == 1 else torch.stack(typical).mean()
+
+
+def _after(
     log_value: Tensor, probability: Tensor, rate: Tensor | float, target: Tensor | float
 ) -> Tensor:
-    """Log γ after a transition with these acceptance probabilities `(n,)`; see `StepSize`."""
     if log_value.dim():
         probability = probability.reshape(len(log_value), -1)
     # To convert first costs half of what the mean costs if it is to convert.
@@ -157,8 +203,7 @@ def after(
     return log_value.to(acceptance.device) + (acceptance - target) * rate
 
 
-def repeated(value: Tensor, like: Tensor) -> Tensor:
-    """One number as it is, and those of groups of chains for each of its chains, `(n,)`."""
+def _repeated(value: Tensor, like: Tensor) -> Tensor:
     return value if value.dim() == 0 else value.repeat_interleave(len(like) // len(value))
 
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from lightning_ebm.chain import Chain, Knowing, choose, scored, valued, with_score
-from lightning_ebm.kernels import waiting
 from lightning_ebm.kernels.kernel import Info, share_of
 from lightning_ebm.kernels.step_size import Scales, StepSize
 from lightning_ebm.kernels.stretch import StretchKernel
@@ -69,7 +68,7 @@ class UnadjustedKernel(StretchKernel):
             chain, share = _asking(self.move, problem, chain, scales, known)
             return chain, {"non_finite": share, "step_size": typical}
         # One step is tested as cheaply as it is made; what is known of ends is not followed.
-        answers = waiting.answers_at_once(chain.x)
+        answers = answers_at_once(chain.x)
         if n_steps > 1 and answers and not self._wary and chain.ends is None:
             reached = self._without_asking(problem, chain, scales, known)
             if reached is not None:
@@ -95,6 +94,11 @@ class UnadjustedKernel(StretchKernel):
             begun.put_back()
             evaluations.densities, evaluations.scores = counted
         return reached
+
+
+def answers_at_once(x: Tensor) -> bool:
+    """Whether the program need not wait for a device to learn a number that is computed there."""
+    return x.device.type == "cpu"
 
 
 Move = Callable[[Chain, Scales], Tensor]
