@@ -1,13 +1,13 @@
 """All benchmarks by one command: their tables, and all of them in one file.
 
-    python -m benchmarks [--quick] [--json benchmarks.json] [NAME ...]
+    python -m benchmarks [--quick] [--json benchmarks.json] [--mnist FOLDER] [NAME ...]
 
 Each benchmark is a process of its own; what it compares stands in the head of its file, the first
 line of which is printed over its tables. The file has the machine, the versions, the command, and
 of each benchmark its command, exit status, seconds, tables and what else it printed. `--quick` has
 few turns and small cases: it shows that all run, not what anything costs. A benchmark that needs
-more than the library is left out, which is said, unless it is given that. The status is 1 if one
-of them failed.
+more than the library is left out, which is said, unless it is given that. The file is written
+after each of them. The status is 1 if one failed.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ class Benchmark:
         full: arguments of a whole run.
         quick: those of a quick one.
         needs: the option of this command that gives it what it needs; None if it needs nothing.
+        takes: the option that gives it what it can do without.
     """
 
     full: tuple[str, ...] = ()
     quick: tuple[str, ...] = ()
     needs: str | None = None
+    takes: str | None = None
 
 
 BENCHMARKS = {
@@ -52,7 +54,8 @@ BENCHMARKS = {
     "global_moves": Benchmark(quick=("--seconds", "0.1")),
     "latent_score_cost": Benchmark(),
     "training_step": Benchmark(
-        quick=("--blocks", "3", "--configurations", "two_modes", "--samplers", "ula")
+        quick=("--blocks", "3", "--configurations", "two_modes", "--samplers", "ula"),
+        takes="mnist",
     ),
     "validation_cost": Benchmark(FIT, (*FIT, "--trainer.max_steps=50")),
     "start": Benchmark(quick=("--turns", "1")),
@@ -70,12 +73,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="few turns, small cases")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
-    parser.add_argument("--checkpoint", help="of a model with a base flow, for tempering_moves")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="of a model with a base flow, for tempering_moves"
+    )
     parser.add_argument("--python", help="of an environment with flowMC, for flowmc")
+    parser.add_argument("--mnist", type=Path, help="folder of MNIST's files, for training_step")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.names) - set(BENCHMARKS)):
         parser.error(f"there is no benchmark {unknown[0]}: choose of {', '.join(BENCHMARKS)}")
-    results = {}
+    content = {"machine": machine(), "command": ["python", "-m", "benchmarks", *arguments]}
+    results = content["benchmarks"] = {}
+    given.json.write_text(as_text(content))
     for name in given.names or BENCHMARKS:
         options = options_of(name, vars(given))
         if options is None:
@@ -83,12 +91,15 @@ def main(arguments: Sequence[str]) -> int:
             continue
         print(f"\n# {name}: {headline(name)}\n", flush=True)
         results[name] = run(name, options)
-    command = ["python", "-m", "benchmarks", *arguments]
-    content = {"machine": machine(), "command": command, "benchmarks": results}
-    given.json.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        given.json.write_text(as_text(content))
     failed = [name for name, result in results.items() if result["status"] != 0]
     print(f"\n{len(results)} benchmarks, written to {given.json}; failed: {failed or 'none'}")
     return 1 if failed else 0
+
+
+def as_text(content: dict[str, object]) -> str:
+    """The file's text."""
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def options_of(name: str, given: dict[str, object]) -> list[str] | None:
@@ -96,9 +107,11 @@ def options_of(name: str, given: dict[str, object]) -> list[str] | None:
     benchmark = BENCHMARKS[name]
     options = list(benchmark.quick if given["quick"] else benchmark.full)
     if benchmark.needs == "checkpoint":
-        options.insert(0, given["checkpoint"])
+        options.insert(0, given["checkpoint"] and str(given["checkpoint"].absolute()))
     elif benchmark.needs is not None:
         options += [f"--{benchmark.needs}", given[benchmark.needs]]
+    if benchmark.takes is not None and given[benchmark.takes] is not None:
+        options += [f"--{benchmark.takes}", str(given[benchmark.takes].absolute())]
     return None if None in options else options
 
 

@@ -3,10 +3,11 @@
     python -m benchmarks.draws [--seconds 4] [--json FILE] ["MLP, 64" ...]
 
 Rows are kernels and numbers of steps, columns targets. Ratios of CPU time on one thread. What
-compiled steps cost is in `benchmarks.compiled_draws`. ebmkit
-and TorchEBM run if they are installed, with the same step size, chains and steps. ebmkit's MALA
-takes two gradients a step and its HMC one more a trajectory; TorchEBM has no MALA, and its HMC
-takes points of one axis alone.
+compiled steps cost is in `benchmarks.compiled_draws`. Step sizes stand still, in the loop, in ours
+and in peers' steps; ours that adapt, as they do by default, are a row of their own. ebmkit and
+TorchEBM run if they are installed, with the same step size, chains and steps. ebmkit's MALA takes
+two gradients a step and its HMC one more a trajectory; TorchEBM has no MALA, and its HMC takes
+points of one axis alone.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ from sampler_plugins.mala import MALASampler
 from sampler_plugins.ula import ULASampler
 
 STEP_SIZE = 1e-3
-KERNELS: dict[str, Callable[[int], Sampler]] = {
+FIXED: dict[str, Callable[[int], Sampler]] = {
     "ula": lambda n: ULASampler(n, STEP_SIZE),
+    "mala": lambda n: MALASampler(n, STEP_SIZE, target_acceptance=None),
+    "hmc": lambda n: HMCSampler(n, step_size=STEP_SIZE, target_acceptance=None),
+}
+ADAPTING: dict[str, Callable[[int], Sampler]] = {
     "mala": lambda n: MALASampler(n, STEP_SIZE),
     "hmc": lambda n: HMCSampler(n, step_size=STEP_SIZE),
 }
@@ -81,6 +86,14 @@ def targets() -> dict[str, tuple[nn.Module, Tensor]]:
         "MLP, 64": (network, torch.randn(64, 2)),
         "conv 28x28, 64": (images, torch.randn(64, 1, 28, 28)),
     }
+
+
+def library(
+    kernel: str, n_steps: int, energy: nn.Module, x: Tensor
+) -> dict[str, Callable[[], object]]:
+    """The library's samplers of a kernel, by whether their step sizes adapt."""
+    made = {"ours": FIXED} | ({"ours, adapting": ADAPTING} if kernel in ADAPTING else {})
+    return {name: ours(kernels[kernel](n_steps), energy, x) for name, kernels in made.items()}
 
 
 def ours(sampler: Sampler, energy: nn.Module, x: Tensor) -> Callable[[], Tensor]:
@@ -154,7 +167,7 @@ def measure(names: list[str], seconds: float) -> Table:
             for n_steps in lengths:
                 things = {
                     "tight": partial(loop, log_density, x, n_steps, STEP_SIZE),
-                    "ours": ours(KERNELS[kernel](n_steps), energy, x),
+                    **library(kernel, n_steps, energy, x),
                     **peers(kernel, n_steps, energy, x),
                 }
                 for who, ratio in ratios(things, seconds).items():

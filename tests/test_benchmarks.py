@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import BENCHMARKS, FOLDER, headline, main, run, tables_in
+from benchmarks.__main__ import BENCHMARKS, FOLDER, headline, main, options_of, run, tables_in
 
 PARTS = {"__init__", "__main__", "measuring", "tight_loops"}
 
@@ -45,6 +45,28 @@ def test_what_needs_more_is_left_out_and_said(tmp_path, capsys):
     assert content["benchmarks"] == {}
     assert content["machine"]["torch"]
     assert content["command"][:3] == ["python", "-m", "benchmarks"]
+
+
+def test_what_one_benchmark_said_is_kept_when_the_next_does_not_end(tmp_path, monkeypatch):
+    path = tmp_path / "all.json"
+
+    def interrupted(name, options):
+        if name == "start":
+            return {"status": 0}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.__main__.run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        main(["--quick", "--json", str(path), "start", "kills"])
+    assert json.loads(path.read_text())["benchmarks"] == {"start": {"status": 0}}
+
+
+def test_files_are_found_from_the_folder_that_benchmarks_run_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"quick": False, "checkpoint": Path("last.ckpt"), "mnist": Path("mnist")}
+    assert options_of("tempering_moves", given) == [str(tmp_path / "last.ckpt")]
+    assert options_of("training_step", given) == ["--mnist", str(tmp_path / "mnist")]
+    assert options_of("training_step", given | {"mnist": None}) == []
 
 
 def test_a_name_that_is_none_is_refused(capsys):
