@@ -13,6 +13,7 @@ import pytest
 COMMAND = Path(sys.executable).with_name("lightning")
 
 
+@pytest.mark.slow
 def test_the_package_installs_is_listed_passes_the_kit_and_trains(inside, tmp_path):
     said = inside("init", "my-sampler")
     assert "pip install -e ./my-sampler && lightning samplers && pytest my-sampler" in said

@@ -148,7 +148,7 @@ def test_ula_logs_no_acceptance_and_no_flow(inside, tmp_path):
     assert not {tag for tag in scalars if "acceptance" in tag or "flow" in tag}
 
 
-def test_configurations_stack_print_and_override(lightning, tmp_path):
+def test_configurations_stack_print_and_override(lightning, inside, tmp_path):
     (tmp_path / "more.yaml").write_text("model:\n  sampler: ula\n  n_chains: 7\n")
     shown = lightning(
         "fit",
@@ -165,8 +165,7 @@ def test_configurations_stack_print_and_override(lightning, tmp_path):
     assert settings["model"]["sampler"]["init_args"]["n_steps"] == 3
     assert settings["model"]["n_chains"] == 7
     (tmp_path / "printed.yaml").write_text(shown.stdout)
-    again = lightning("fit", "--config", "printed.yaml", *SMALL, "--data.train_size=1024")
-    assert again.returncode == 0, again.stderr[-2000:]
+    inside("fit", "--config", "printed.yaml", *SMALL, "--data.train_size=1024")
 
 
 @pytest.mark.parametrize(
@@ -235,8 +234,6 @@ def test_two_processes_by_command(lightning, tmp_path):
     processes = torch.load(checkpoint, weights_only=True)["lightning_ebm"]["processes"]
     first, second = (p["sampler"]["start._extra_state"]["bank"] for p in processes)
     assert not torch.isin(first[:, 0], second[:, 0]).any()
-    assert lightning("test", f"--ckpt_path={checkpoint}").returncode == 0
-    assert "model/kl" in json.loads((tmp_path / RUN / "metrics.json").read_text())
     assert lightning("predict", f"--ckpt_path={checkpoint}").returncode == 0
     x = numpy.load(tmp_path / RUN / "samples.npz")["x"]
     assert len(numpy.unique(x, axis=0)) == len(x) == 32

@@ -99,7 +99,7 @@ def label(value: object) -> str:
     return " ".join(value).replace("init_args.", "")[-60:] if isinstance(value, list) else ""
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(8)
 @pytest.mark.parametrize(("args", "words"), options(), ids=label)
 def test_settings(args, words, refused):
     line = refused(["fit", "--config=base.yaml", *args])
@@ -222,6 +222,7 @@ def test_a_checkpoint_of_other_networks(subcommand, refused, folder, checkpoint)
         assert word in line
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("args", "words"),
     [

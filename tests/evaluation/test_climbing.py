@@ -66,6 +66,7 @@ def evidence(hardness: tuple[float, ...] = (), **settings) -> Evidence:
     )
 
 
+@pytest.mark.slow
 def test_the_ladder_tells_log_z_and_weights_where_the_flow_is_worth_nothing():
     torch.manual_seed(1)
     seen = evidence()

@@ -14,7 +14,7 @@ LATE = {"β of the old ladder", "lowest rung not fresh"}
 """What only the last of the checks meant for it finds, after minutes."""
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize(
     "fault", [pytest.param(f, marks=[pytest.mark.slow] if f in LATE else []) for f in ALL]
 )

@@ -45,8 +45,11 @@ def test_a_built_in_sampler_conforms(name):
     assert "FAIL" not in str(report)
 
 
-def test_a_kernel_conforms():
-    assert check_kernel(Cycle([HMC(0.1, 3), MALA(0.2)])).passed
+@pytest.mark.parametrize(
+    "kernel", [MALA(0.2), pytest.param(Cycle([HMC(0.1, 3), MALA(0.2)]), marks=pytest.mark.slow)]
+)
+def test_a_kernel_conforms(kernel):
+    assert check_kernel(kernel).passed
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,13 @@ def test_the_kit_computes_by_one_thread_and_leaves_their_number_as_it_was(monkey
 
 
 @pytest.mark.thinned(3)
-@pytest.mark.parametrize("name", RIGHT_AND_UNLIKE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] if n == "slice until all are done" else [])
+        for n in RIGHT_AND_UNLIKE
+    ],
+)
 def test_a_right_sampler_of_another_kind_does_not_fail(name):
     checks = ["chains are independent", "non-finite rejected", "no underflow", "density moves"]
     checks += ["invariance, 2 dimensions", "invariance, 64 dimensions", "score moves"]
