@@ -24,6 +24,7 @@ SENTENCES = {
     "their model, far below it where they do not.",
     "gradient_norm/*": "Norm of the gradient of this network's weights, before clipping.",
     "learning_rate/*": "Learning rate of this network's optimizer.",
+    "settling/gain": "Gain of the steps in which the energy's last layer settles.",
     "epoch": "Epoch of training.",
     "likelihood/over_flow_standard_error": "Standard error of the live likelihood.",
     "likelihood/over_flow": "Live log-likelihood of the batch, over that of the flow which the "

@@ -19,6 +19,7 @@ HEADING_OF = {
     "energy/*": TRAINING,
     "gradient_norm/*": TRAINING,
     "learning_rate/*": TRAINING,
+    "settling/*": TRAINING,
     "epoch": TRAINING,
     "sampler/log_z*": DENSITY,
     "likelihood/*": DENSITY,

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 UNITS = {
     "learning_rate/*": "per step",
+    "settling/gain": "per step",
     "gradient_norm/*": "nats per unit of the network's weights",
     "*ess_share": "share of the draws",
     "*_ess*": "draws",

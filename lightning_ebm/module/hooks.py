@@ -25,13 +25,16 @@ from lightning_ebm.module.buffer_watch import BufferWatch
 from lightning_ebm.module.divergence import recover
 from lightning_ebm.module.lean_trainer import ON_THE_BAR
 from lightning_ebm.module.learners import step_figures, unwrapped
+from lightning_ebm.module.preparation import first_points
 from lightning_ebm.module.preparing_hooks import PreparedByLightning
 from lightning_ebm.module.process_state import pack, shared_state, unpack
 from lightning_ebm.module.progress import as_after_last_batch
+from lightning_ebm.module.settling import Settling
 from lightning_ebm.module.training_figures import training_figures
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
+from lightning_ebm.random_state import isolated
 from lightning_ebm.undeclared import undeclared
 
 if TYPE_CHECKING:
@@ -45,11 +48,13 @@ class TrainedByLightning(PreparedByLightning):
         objective: what the energy minimises.
         accumulation: of gradients, where several batches make a step.
         buffer_watch: sees what overflows of the networks' buffers.
+        settling: moves the energy in its optimizer's place, once it has begun.
     """
 
     objective: Objective
     accumulation: Accumulation
     buffer_watch: BufferWatch
+    settling: Settling
 
     # A step of training.
 
@@ -58,6 +63,17 @@ class TrainedByLightning(PreparedByLightning):
         self.buffer_watch.begin(self.watched)
         self.data_order.say_what_is_lost(self.trainer)
         self.accumulation.put_back(self)
+        self._let_settle()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401
+        """Begin the last stretch, if it is due."""
+        if not self.settling.due(self.global_step):
+            return
+        bare(self.energy).load_state_dict(self.evaluated_energy.state_dict())
+        with isolated():
+            data = first_points(self._points_here())
+        self.settling.begin(self.energy, data, self.global_step)
+        self._let_settle()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:  # noqa: ANN401 - anybody's data
         """Draw x⁻, and return the sum of the two networks' losses, which share no parameter."""
@@ -100,6 +116,8 @@ class TrainedByLightning(PreparedByLightning):
         """Log each network's gradient norm, before clipping."""
         if self._logs_this_step():
             self.log_dict(step_figures(unwrapped(optimizer)))
+            if self.settling.begun is not None:
+                self.log("settling/gain", self.settling.gain(self.global_step))
 
     def configure_gradient_clipping(
         self,
@@ -158,6 +176,7 @@ class TrainedByLightning(PreparedByLightning):
         own |= self.preparation.own_state()
         shared = self.data_order.save(checkpoint, self.trainer) | {"seed": phase.seed}
         shared |= self.normaliser.state() | self.preparation.shared_state()
+        shared |= self.settling.state()
         pack(checkpoint, self.sampler, own, shared)
         self.resumption.save(checkpoint, self.trainer.gradient_clip_val)
         self.recovery.save(checkpoint)
@@ -173,6 +192,7 @@ class TrainedByLightning(PreparedByLightning):
         shared = shared_state(checkpoint)
         self.data_order.load(shared)
         self.normaliser.load(shared)
+        self.settling.load(shared)
         own = unpack(checkpoint, self.sampler, self.global_rank)
         step = checkpoint.get("global_step", 0)
         self.negative_phase.take_up(own.get("random"), shared.get("seed"), step)
@@ -181,6 +201,12 @@ class TrainedByLightning(PreparedByLightning):
         self.recovery.load(checkpoint)
 
     # What the hooks ask of Trainer.
+
+    def _let_settle(self) -> None:
+        if self.settling.begun is not None:
+            unwrapped(self.trainer.optimizers[0]).instead["energy"] = lambda: self.settling.step(
+                self.energy, self.temperature, self.global_step
+            )
 
     def _logs_this_step(self) -> bool:
         interval = undeclared(self.trainer).log_every_n_steps

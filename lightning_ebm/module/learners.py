@@ -132,10 +132,12 @@ class Learners:
     ) -> None:
         """Clip each network by itself, so that neither's gradient shrinks the other's.
 
-        One whose norm is not finite stays as it is, and the step refuses it: clipped it would be
-        zero, or finite where it was infinite.
+        One that its optimizer does not step is not clipped. One whose norm is not finite stays as
+        it is, and the step refuses it: clipped it would be zero, or finite where it was infinite.
         """
         for name, part in joint.optimizers.items():
+            if name in joint.instead:
+                continue
             limit = default if self.clips[name] is None else self.clips[name]
             if limit is not None and _norm(part).isfinite():
                 clip_gradients(part, limit)
@@ -171,7 +173,8 @@ def step_figures(joint: JointOptimizer) -> dict[str, Tensor | float]:
     figures: dict[str, Tensor | float] = {}
     for name, part in joint.optimizers.items():
         figures[f"gradient_norm/{name}"] = _norm(part)
-        figures[f"learning_rate/{name}"] = part.param_groups[0]["lr"]
+        if name not in joint.instead:
+            figures[f"learning_rate/{name}"] = part.param_groups[0]["lr"]
     return figures
 
 

@@ -27,6 +27,7 @@ from lightning_ebm.module.preparation import Preparation
 from lightning_ebm.module.recovery import Recovery
 from lightning_ebm.module.resumption import Resumption
 from lightning_ebm.module.settings import check_settings, save_settings
+from lightning_ebm.module.settling import Settling
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare
 from lightning_ebm.objectives import Objective
@@ -68,6 +69,12 @@ class EBMLightningModule(TrainedByLightning):
         flow_clip: the same for the flow.
         energy_average: decay of an exponential moving average of the energy's weights, which is
             then what is evaluated; null for none.
+        settle_from: step from which all of the energy stands still but its last layer, which
+            settles to where likelihood is highest, by steps that become ever smaller; null for
+            never. Chains lag behind an energy that moves, and so do weights of modes and classes:
+            here they are made good, where chains mix.
+        settle_components: directions in which it may move: principal components, over data, of
+            the energy's gradient in the last layer.
         flow_pretraining: steps of maximum likelihood on data that the flow gets before training.
         flow_pretraining_scheduler: learning-rate scheduler of these steps, one step each.
         flow_updates: flow steps per energy step, on the same draw.
@@ -114,6 +121,8 @@ class EBMLightningModule(TrainedByLightning):
         energy_clip: float | None = None,
         flow_clip: float | None = 5.0,
         energy_average: float | None = 0.999,
+        settle_from: int | None = None,
+        settle_components: int = 20,
         flow_pretraining: int = 0,
         flow_pretraining_scheduler: LRSchedulerCallable | None = None,
         flow_updates: int = 1,
@@ -157,6 +166,7 @@ class EBMLightningModule(TrainedByLightning):
             flow_pretraining if sampler.uses_flow or base == "flow" else 0,
             flow_pretraining_scheduler,
         )
+        self.settling = Settling(settle_from, settle_components)
         self.negative_phase = NegativePhase()
         self.data_order = DataOrder()
         self.accumulation = Accumulation()

@@ -14,6 +14,7 @@ from lightning_ebm.errors import SettingError
 from lightning_ebm.evaluation.measures import Measure
 from lightning_ebm.foreign_parts import INSTANTIATOR
 from lightning_ebm.module.rehearsal import rehearse
+from lightning_ebm.module.settling import last_layer
 from lightning_ebm.needed import needed
 from lightning_ebm.networks import bare, refuse_batch_norm
 from lightning_ebm.ranges import is_number, require_count, require_not_negative, require_positive
@@ -155,6 +156,10 @@ def _check_numbers(settings: dict[str, Any]) -> None:
                 f"model.{key} is {clip}: the largest norm of a gradient must be positive; null "
                 "for none"
             )
+    require_count("model.settle_components", settings["settle_components"])
+    require_count("model.settle_from", settings["settle_from"], least=0, null="never")
+    if settings["settle_from"] is not None:
+        last_layer(settings["energy"])
     average = settings["energy_average"]
     if average is not None and not (is_number(average) and 0 < average < 1):
         raise SettingError(

@@ -30,6 +30,8 @@ class JointScheduler:
         optimizer: the joint optimizer, where Lightning looks for it.
         schedulers: name of each network, and its scheduler, new; a network may have none.
 
+    A network that something else steps in its optimizer's place keeps its rate meanwhile.
+
     Raises:
         SettingError: if one waits for a plateau of no figure.
     """
@@ -82,6 +84,8 @@ class JointScheduler:
             SettingError: if one has come to its end.
         """
         for name, scheduler in self.counting.items():
+            if name in self.optimizer.instead:
+                continue
             try:
                 scheduler.step()
             except ValueError as refusal:
