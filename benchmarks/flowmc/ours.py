@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy
 import torch
 from torch import Tensor
 
+from benchmarks.compiled_draws import cpu_time
 from lightning_ebm import NeuralSpline, Problem
 from lightning_ebm.base_measure import GaussianBase
 from lightning_ebm.kernels import MALA
@@ -33,8 +33,19 @@ class Production:
     densities: float
 
 
+def made(settings: dict[str, Any], *, compile: bool) -> FlowMCMCSampler:
+    """The sampler in the layout."""
+    return FlowMCMCSampler(
+        n_global=settings["global"],
+        n_local=settings["local"],
+        local=MALA(settings["step_size"], target_acceptance=0.574),
+        data_share=0.0,
+        compile=compile,
+    )
+
+
 def run(settings: dict[str, Any], begun: float) -> Production:
-    """Train, warm up, produce."""
+    """Train, warm up, produce, the latter by compiled steps if the settings say so."""
     torch.set_num_threads(1)
     torch.manual_seed(settings["seed"])
     means = torch.tensor(settings["means"])
@@ -53,13 +64,7 @@ def run(settings: dict[str, Any], begun: float) -> Production:
     reference = GaussianBase(event_shape=(dimension,))
     reference.initialise(settings["spread"] * torch.randn(10_000, dimension))
     problem = Problem(log_density, (dimension,), reference, proposal=flow, flow=flow)
-    sampler = FlowMCMCSampler(
-        n_global=settings["global"],
-        n_local=settings["local"],
-        local=MALA(settings["step_size"], target_acceptance=0.574),
-        data_share=0.0,
-    )
-    sampler.train()
+    sampler = made(settings, compile=False).train()
     flow.initialise(sampler(problem, n).x)
     optimizer = torch.optim.Adam(flow.parameters(), lr=settings["learning_rate"])
     for _ in range(settings["training_loops"] * settings["epochs"]):
@@ -68,12 +73,15 @@ def run(settings: dict[str, Any], begun: float) -> Production:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    sampler.eval()
     flow.requires_grad_(False)
+    if settings["compile"]:
+        learned, sampler = sampler.state_dict(), made(settings, compile=True)
+        sampler.load_state_dict(learned)
+    sampler.eval()
     for _ in range(settings["warm_up"]):
         sampler(problem, n)
-    counted, measured = problem.evaluations.densities, time.process_time()
+    counted, measured = problem.evaluations.densities, cpu_time()
     states = [sampler(problem, n).x.numpy() for _ in range(settings["loops"])]
-    ended = time.process_time()
+    ended = cpu_time()
     densities = (problem.evaluations.densities - counted) / settings["loops"]
     return Production(numpy.stack(states), ended - measured, ended - begun, densities)
