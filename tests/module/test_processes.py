@@ -26,7 +26,7 @@ if checkpoint != "none":
 module = EBMLightningModule(
     energy=MLP([2], hidden=[16]), flow=RealNVP([2], n_layers=2, hidden=8),
     sampler=find(sys.argv[4])(), flow_pretraining=2, flow_updates=2,
-    gradient_penalty=0.1,
+    gradient_penalty=0.1, settle_from=6,
     energy_optimizer=lambda p: torch.optim.SGD(p, lr=0.1),
 )
 
