@@ -36,6 +36,7 @@ CHARTS = {
         "energy of data less that of samples": r"training/energy/difference",
         "gradient norms": r".*/gradient_norm/.*",
         "learning rates": r".*/learning_rate/.*",
+        "gain of the last layer": r".*/settling/gain",
     },
     MIXING: {
         "acceptance": r".*/acceptance_.*",
