@@ -63,6 +63,7 @@ class TrainedByLightning(PreparedByLightning):
         self.buffer_watch.begin(self.watched)
         self.data_order.say_what_is_lost(self.trainer)
         self.accumulation.put_back(self)
+        self.settling.go_on(self.global_step)
         self._let_settle()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ANN401

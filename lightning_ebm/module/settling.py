@@ -64,6 +64,11 @@ class Settling:
         self.n_components = n_components
         self.begun: Begun | None = None
 
+    def go_on(self, step: int) -> None:
+        """Go on at a step of training; a run that begins anew, before the stretch, forgets it."""
+        if self.begun is not None and step < self.begun.step:
+            self.begun = None
+
     def due(self, step: int) -> bool:
         """Whether it is to begin before this step."""
         return self.begun is None and self.from_step is not None and step >= self.from_step

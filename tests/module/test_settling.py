@@ -108,6 +108,15 @@ def test_nothing_but_the_last_layer_moves_from_the_average_on(
     assert torch.equal(settled.average.module.layers[1].weight, average["layers.1.weight"])
 
 
+def test_a_module_that_is_fitted_again_settles_anew(small_module, small_data, small_trainer):
+    module = small_module(**SETTINGS)
+    small_trainer(max_steps=12).fit(module, datamodule=small_data())
+    before = module.energy.layers[1].weight.clone()
+    small_trainer(max_steps=8).fit(module, datamodule=small_data())
+    assert module.settling.begun is None
+    assert not torch.equal(module.energy.layers[1].weight, before)
+
+
 @pytest.mark.parametrize("stop", [5, 9, 14])
 def test_resumed_is_never_stopped_bit_for_bit(
     stop, small_module, small_data, small_trainer, tmp_path
