@@ -60,7 +60,7 @@ BENCHMARKS = {
     "validation_cost": Benchmark(FIT, (*FIT, "--trainer.max_steps=50")),
     "start": Benchmark(quick=("--turns", "1")),
     "kills": Benchmark(quick=("--kills", "2", "--processes", "1", "--epochs", "3")),
-    "rare_modes": Benchmark(quick=("--steps", "50", "--seeds", "0", "packaged")),
+    "rare_modes": Benchmark(quick=("packaged", "--steps", "50", "--seeds", "0")),
     "trust_attack": Benchmark(quick=("--cases", "1")),
     "tempering_moves": Benchmark(quick=("--rounds", "8"), needs="checkpoint"),
     "flowmc": Benchmark(quick=("--dimensions", "2", "--seeds", "1"), needs="python"),
