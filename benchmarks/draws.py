@@ -32,15 +32,7 @@ from sampler_plugins.mala import MALASampler
 from sampler_plugins.ula import ULASampler
 
 STEP_SIZE = 1e-3
-FIXED: dict[str, Callable[[int], Sampler]] = {
-    "ula": lambda n: ULASampler(n, STEP_SIZE),
-    "mala": lambda n: MALASampler(n, STEP_SIZE, target_acceptance=None),
-    "hmc": lambda n: HMCSampler(n, step_size=STEP_SIZE, target_acceptance=None),
-}
-ADAPTING: dict[str, Callable[[int], Sampler]] = {
-    "mala": lambda n: MALASampler(n, STEP_SIZE),
-    "hmc": lambda n: HMCSampler(n, step_size=STEP_SIZE),
-}
+KERNELS = {"ula": ULASampler, "mala": MALASampler, "hmc": HMCSampler}
 STEPS = {"ula": (100, 10), "mala": (100, 10), "hmc": (20, 2)}
 
 
@@ -92,8 +84,13 @@ def library(
     kernel: str, n_steps: int, energy: nn.Module, x: Tensor
 ) -> dict[str, Callable[[], object]]:
     """The library's samplers of a kernel, by whether their step sizes adapt."""
-    made = {"ours": FIXED} | ({"ours, adapting": ADAPTING} if kernel in ADAPTING else {})
-    return {name: ours(kernels[kernel](n_steps), energy, x) for name, kernels in made.items()}
+    made = {"ours": {"target_acceptance": None}, "ours, adapting": {}}
+    if kernel == "ula":
+        made = {"ours": {}}
+    return {
+        name: ours(KERNELS[kernel](n_steps, step_size=STEP_SIZE, **options), energy, x)
+        for name, options in made.items()
+    }
 
 
 def ours(sampler: Sampler, energy: nn.Module, x: Tensor) -> Callable[[], Tensor]:

@@ -7,12 +7,12 @@ to move a weight. Here nearly nothing moves, and what does moves by Newton's ste
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from lightning_ebm.chunks import in_chunks
 from lightning_ebm.errors import SettingError
 from lightning_ebm.networks import bare
 from lightning_ebm.processes import of_first
@@ -133,20 +133,19 @@ def last_layer(energy: nn.Module) -> nn.Linear:
 
 def statistics(energy: nn.Module, x: Tensor, chunk: int = 1000) -> Tensor:
     """The s = ∂E/∂w of the last layer's weights at each point, `(n, features)`."""
-    return torch.cat([_statistics(bare(energy), part) for part in x.split(chunk)])
-
-
-def _statistics(energy: nn.Module, x: Tensor) -> Tensor:
+    network, layer = bare(energy), last_layer(energy)
     seen: dict[str, Tensor] = {}
 
     def keep(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         seen["in"], seen["out"] = inputs[0], output
 
-    hook: Callable[..., None] = keep
-    handle = last_layer(energy).register_forward_hook(hook)
+    def of_part(part: Tensor) -> Tensor:
+        (slope,) = torch.autograd.grad(network(part).sum(), seen["out"])
+        return (slope * seen["in"]).detach()
+
+    handle = layer.register_forward_hook(keep)
     try:
         with torch.enable_grad():
-            (slope,) = torch.autograd.grad(energy(x).sum(), seen["out"])
+            return in_chunks(of_part, x, chunk)
     finally:
         handle.remove()
-    return (slope * seen["in"]).flatten(1).detach()
