@@ -87,6 +87,14 @@ def test_directions_without_variance_are_left_out():
     assert len(settling.begun.components) == 2
 
 
+def test_components_are_those_of_the_first_process(monkeypatch):
+    """Others may have met other points: of more than are looked at, each in its own order."""
+    monkeypatch.setattr("lightning_ebm.module.settling.of_first", torch.ones_like)
+    settling = Settling(0, 2)
+    settling.begin(MLP([2], hidden=[4], zero_start=False), torch.randn(50, 2), 0)
+    assert torch.equal(settling.begun.components, torch.ones(2, 4))
+
+
 def test_nothing_but_the_last_layer_moves_from_the_average_on(
     small_module, small_data, small_trainer
 ):
